@@ -44,7 +44,7 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--min-coverage", .kind = CLI_NUMBER, .at = offsetof(struct flags, coverage), .min = 0, .max = 100,
      .hint = "PERCENT", .help = "exit 1 if a smaller share of runs is inside its interval"},
     {.name = "--max-unused", .kind = CLI_NUMBER, .at = offsetof(struct flags, unused), .min = 0, .max = 100,
-     .hint = "PERCENT", .help = "exit 1 if a larger share of complete rows of tiers 1 and 2 cannot be represented"},
+     .hint = "PERCENT", .help = "exit 1 if a larger share of complete rows cannot be represented"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
 };

@@ -18,15 +18,30 @@ int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
     case MODEL_WIDTH:
         return c->width;
     case MODEL_QKV:
-        return (c->heads + 2 * c->kv_heads) * c->head_dim;
+        return (c->heads + 2 * c->kv_heads) * c->head_dim -
+               (c->latent.kv ? c->heads * (c->head_dim - c->latent.value) : 0);
     case MODEL_ATTENTION:
-        return c->heads * c->head_dim;
+        return c->heads * (c->latent.kv ? c->latent.value : c->head_dim);
     case MODEL_KV:
         return c->kv_heads * c->head_dim;
+    case MODEL_QUERIES:
+        return c->heads * c->head_dim;
+    case MODEL_QUERY_RANK:
+        return c->latent.query;
+    case MODEL_KV_RANK:
+        return c->latent.kv + c->latent.rotary;
+    case MODEL_KV_LATENT:
+        return c->latent.kv;
+    case MODEL_KV_FROM_IT:
+        return c->heads * (c->head_dim - c->latent.rotary + c->latent.value);
     case MODEL_FFN_UP:
         return c->family->gated ? 2 * c->ffn : c->ffn;
     case MODEL_FFN:
         return c->ffn;
+    case MODEL_DENSE_UP:
+        return c->family->gated ? 2 * c->dense_ffn : c->dense_ffn;
+    case MODEL_DENSE:
+        return c->dense_ffn;
     case MODEL_SHARED_UP:
         return c->shared * model_config_dim(c, MODEL_FFN_UP);
     case MODEL_SHARED:
@@ -47,6 +62,12 @@ bool model_config_is_slice(const struct model_config *c) {
 
 int64_t model_config_table(const struct model_config *c) {
     return (c->vocab_room ? c->vocab_room : c->vocab) * c->width;
+}
+
+int64_t model_config_layers(const struct model_config *c, const struct model_parameter *p) {
+    const bool routed = p->expert || (p->role >= MODEL_ROUTER_WEIGHT && p->role <= MODEL_SHARED_DOWN_WEIGHT);
+    const bool dense = p->role >= MODEL_DENSE_UP_WEIGHT && p->role <= MODEL_DENSE_DOWN_WEIGHT;
+    return routed ? c->layers - c->dense_layers : dense ? c->dense_layers : c->layers;
 }
 
 int64_t model_config_mlps(const struct model_config *c) {
@@ -271,7 +292,7 @@ static int find_family(const struct model_family **family, const struct model_fi
     model_family_list(known);
     if (!type) return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is missing; known: %s", in->where, known);
     const struct model_family *f = model_family_find(type);
-    if (!f)
+    if (!f || f->priced)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", which toise cannot train; known: %s",
                          in->where, model_field_plain(type, plain), known);
     *family = f;

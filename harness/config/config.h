@@ -22,11 +22,18 @@ void model_config_notes(json_t *config, const struct model_config *c);
 enum model_dim {
     MODEL_ONE,
     MODEL_WIDTH,
-    MODEL_QKV,       /* (heads + 2 kv_heads) head_dim */
-    MODEL_ATTENTION, /* heads head_dim */
+    MODEL_QKV,       /* elements of queries, keys and values, as attention takes them */
+    MODEL_ATTENTION, /* elements of its result: heads x elements of a value */
     MODEL_KV,        /* kv_heads head_dim */
-    MODEL_FFN_UP,    /* columns of the MLP's first matmul: ffn, or 2 ffn if gated */
+    MODEL_QUERIES,   /* heads head_dim */
+    MODEL_QUERY_RANK,
+    MODEL_KV_RANK,    /* of latent keys and values, with the rotary elements that all heads share */
+    MODEL_KV_LATENT,  /* without those */
+    MODEL_KV_FROM_IT, /* elements of keys and values that are made from it */
+    MODEL_FFN_UP,     /* columns of the MLP's first matmul: ffn, or 2 ffn if gated */
     MODEL_FFN,
+    MODEL_DENSE_UP, /* the same of the MLP of dense layers */
+    MODEL_DENSE,
     MODEL_SHARED_UP, /* the same of the shared experts, which are one MLP */
     MODEL_SHARED,
     MODEL_VOCAB,
@@ -46,6 +53,12 @@ enum model_role {
     MODEL_QKV_WEIGHT,
     MODEL_KEY_WEIGHT, /* glued to the query weight */
     MODEL_VALUE_WEIGHT,
+    MODEL_QUERY_DOWN_WEIGHT, /* latent attention: queries, keys and values come from few numbers */
+    MODEL_QUERY_GAIN,
+    MODEL_QUERY_UP_WEIGHT,
+    MODEL_KV_DOWN_WEIGHT,
+    MODEL_KV_GAIN,
+    MODEL_KV_UP_WEIGHT,
     MODEL_QKV_BIAS,
     MODEL_PROJ_WEIGHT,
     MODEL_PROJ_BIAS,
@@ -61,6 +74,9 @@ enum model_role {
     MODEL_UP_BIAS,
     MODEL_DOWN_WEIGHT,
     MODEL_DOWN_BIAS,
+    MODEL_DENSE_UP_WEIGHT, /* of the first layers, which have no experts */
+    MODEL_DENSE_UP_VALUE_WEIGHT,
+    MODEL_DENSE_DOWN_WEIGHT,
     MODEL_FINAL_GAIN, /* of what follows the layers */
     MODEL_FINAL_BIAS,
     MODEL_HEAD_WEIGHT, /* a head that is not tied to the token table */
@@ -121,6 +137,7 @@ struct model_family {
     bool sigmoid;                             /* experts' scores are sigmoids, else a softmax */
     bool interleaved;                         /* queries, keys, values head by head, else in three blocks */
     bool tied;                                /* the default of tie_word_embeddings */
+    bool priced;                              /* published runs of it are priced; its config.json is not read */
     const struct model_parameter *parameters; /* the embeddings', then one layer's, then the final ones */
     int parameter_count;
 };
@@ -136,6 +153,13 @@ struct model_rotary {
     double dynamic;   /* NTK ("dynamic"): factor beyond the model's positions, which training never reaches; 0: none */
 };
 
+/* Multi-head latent attention (DeepSeek-AI 2024): queries, keys and values are made from a token's few numbers. */
+struct model_latent {
+    int64_t query, kv; /* their number for queries, and for keys and values; kv 0: attention is plain */
+    int64_t rotary;    /* elements of a query and of a key with rotary positions; all heads share that of keys */
+    int64_t value;     /* elements of a head's values */
+};
+
 enum { MODEL_NOTE = 512 };
 
 struct model_config {
@@ -147,12 +171,18 @@ struct model_config {
     bool lacks_embedding; /* a part (part.h) without the embeddings, or without what follows the layers */
     bool lacks_head;
     int64_t window;          /* keys that a query attends to; 0: all before it */
+    int64_t window_every;    /* every so many layers have the window, the others none; 0 or 1: all layers */
     int64_t experts, active; /* experts of a layer, and those that a token passes; 0: one MLP without router */
     int64_t full_experts;    /* experts < full_experts: the first experts at full width */
     int64_t own_experts;     /* of those of a layer, in this part */
     int64_t shared;          /* experts that all tokens pass */
-    double balance;          /* weight of the load-balancing loss (model/experts.h) */
-    double expert_scale;     /* of the weights of experts */
+    int64_t dense_layers;    /* the first layers that have an MLP in place of experts, */
+    int64_t dense_ffn;       /* and its width */
+    struct model_latent latent;
+    int64_t predicted;   /* further tokens that are predicted: a layer and a head's matmul each */
+    double balance;      /* weight of the load-balancing loss (model/experts.h) */
+    double expert_scale; /* of the weights of experts */
+    bool biased;         /* experts' matmuls have biases, which passes add */
     bool tied;
     struct model_rotary rotary;
     double norm_eps, init_std;
@@ -188,6 +218,8 @@ int64_t model_config_dim(const struct model_config *config, enum model_dim dim);
 bool model_config_is_slice(const struct model_config *config);
 /* Elements that the token table, or the head, takes in memory. */
 int64_t model_config_table(const struct model_config *config);
+/* Layers that have a parameter of this kind: all, or those with experts, or those without. */
+int64_t model_config_layers(const struct model_config *config, const struct model_parameter *parameter);
 /* MLPs that a token passes in a layer: its active experts, or the only one. */
 int64_t model_config_mlps(const struct model_config *config);
 /* Whether the family has a parameter of this role, and this part of the model too. */

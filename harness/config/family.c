@@ -107,17 +107,42 @@ static const struct model_parameter mixtral_parameters[] = {
 };
 
 /* GLM-4.5 team 2025: DeepSeek-V3's router and shared experts (DeepSeek-AI 2024) with grouped queries. */
-static const struct model_parameter glm4_moe_parameters[] = {
-    LLAMA_TO_MLP,
-    WEIGHT(MODEL_ROUTER_WEIGHT, "layers.%d.mlp.gate.weight", MODEL_EXPERTS, MODEL_WIDTH, MODEL_INIT_NORMAL,
-           MODEL_SHARD_NONE),
-    BIAS(MODEL_ROUTER_BIAS, "layers.%d.mlp.gate.e_score_correction_bias", MODEL_EXPERTS, MODEL_SHARD_NONE),
-    WEIGHT(MODEL_SHARED_UP_WEIGHT, "layers.%d.mlp.shared_experts.gate_proj.weight", MODEL_SHARED, MODEL_WIDTH,
+#define DEEPSEEK_EXPERTS                                                                                               \
+    WEIGHT(MODEL_ROUTER_WEIGHT, "layers.%d.mlp.gate.weight", MODEL_EXPERTS, MODEL_WIDTH, MODEL_INIT_NORMAL,            \
+           MODEL_SHARD_NONE),                                                                                          \
+        BIAS(MODEL_ROUTER_BIAS, "layers.%d.mlp.gate.e_score_correction_bias", MODEL_EXPERTS, MODEL_SHARD_NONE),        \
+        WEIGHT(MODEL_SHARED_UP_WEIGHT, "layers.%d.mlp.shared_experts.gate_proj.weight", MODEL_SHARED, MODEL_WIDTH,     \
+               MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),                                                                   \
+        GLUED(MODEL_SHARED_UP_VALUE_WEIGHT, "layers.%d.mlp.shared_experts.up_proj.weight", MODEL_SHARED, MODEL_WIDTH), \
+        WEIGHT(MODEL_SHARED_DOWN_WEIGHT, "layers.%d.mlp.shared_experts.down_proj.weight", MODEL_WIDTH, MODEL_SHARED,   \
+               MODEL_INIT_NORMAL, MODEL_SHARD_COLS),                                                                   \
+        EXPERTS("mlp", "gate_proj.weight", "up_proj.weight", "down_proj.weight")
+
+static const struct model_parameter glm4_moe_parameters[] = {LLAMA_TO_MLP, DEEPSEEK_EXPERTS, LLAMA_FROM_MLP};
+
+/* DeepSeek-AI 2024 (DeepSeek-V3): latent attention, and an MLP in the first layers. */
+static const struct model_parameter deepseek_v3_parameters[] = {
+    WEIGHT(MODEL_TOKEN_TABLE, "embed_tokens.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    GAIN(MODEL_NORM1_GAIN, "layers.%d.input_layernorm.weight"),
+    WEIGHT(MODEL_QUERY_DOWN_WEIGHT, "layers.%d.self_attn.q_a_proj.weight", MODEL_QUERY_RANK, MODEL_WIDTH,
+           MODEL_INIT_NORMAL, MODEL_SHARD_NONE),
+    BIAS(MODEL_QUERY_GAIN, "layers.%d.self_attn.q_a_layernorm.weight", MODEL_QUERY_RANK, MODEL_SHARD_NONE),
+    WEIGHT(MODEL_QUERY_UP_WEIGHT, "layers.%d.self_attn.q_b_proj.weight", MODEL_QUERIES, MODEL_QUERY_RANK,
            MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
-    GLUED(MODEL_SHARED_UP_VALUE_WEIGHT, "layers.%d.mlp.shared_experts.up_proj.weight", MODEL_SHARED, MODEL_WIDTH),
-    WEIGHT(MODEL_SHARED_DOWN_WEIGHT, "layers.%d.mlp.shared_experts.down_proj.weight", MODEL_WIDTH, MODEL_SHARED,
-           MODEL_INIT_NORMAL, MODEL_SHARD_COLS),
-    EXPERTS("mlp", "gate_proj.weight", "up_proj.weight", "down_proj.weight"),
+    WEIGHT(MODEL_KV_DOWN_WEIGHT, "layers.%d.self_attn.kv_a_proj_with_mqa.weight", MODEL_KV_RANK, MODEL_WIDTH,
+           MODEL_INIT_NORMAL, MODEL_SHARD_NONE),
+    BIAS(MODEL_KV_GAIN, "layers.%d.self_attn.kv_a_layernorm.weight", MODEL_KV_LATENT, MODEL_SHARD_NONE),
+    WEIGHT(MODEL_KV_UP_WEIGHT, "layers.%d.self_attn.kv_b_proj.weight", MODEL_KV_FROM_IT, MODEL_KV_LATENT,
+           MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    WEIGHT(MODEL_PROJ_WEIGHT, "layers.%d.self_attn.o_proj.weight", MODEL_WIDTH, MODEL_ATTENTION, MODEL_INIT_NORMAL,
+           MODEL_SHARD_COLS),
+    GAIN(MODEL_NORM2_GAIN, "layers.%d.post_attention_layernorm.weight"),
+    WEIGHT(MODEL_DENSE_UP_WEIGHT, "layers.%d.mlp.gate_proj.weight", MODEL_DENSE, MODEL_WIDTH, MODEL_INIT_NORMAL,
+           MODEL_SHARD_ROWS),
+    GLUED(MODEL_DENSE_UP_VALUE_WEIGHT, "layers.%d.mlp.up_proj.weight", MODEL_DENSE, MODEL_WIDTH),
+    WEIGHT(MODEL_DENSE_DOWN_WEIGHT, "layers.%d.mlp.down_proj.weight", MODEL_WIDTH, MODEL_DENSE, MODEL_INIT_NORMAL,
+           MODEL_SHARD_COLS),
+    DEEPSEEK_EXPERTS,
     LLAMA_FROM_MLP,
 };
 
@@ -212,6 +237,17 @@ static const struct model_family families[] = {
      .sigmoid = true,
      LLAMA_FIELDS,
      PARAMETERS(glm4_moe_parameters)},
+    {.type = "deepseek_v3",
+     .architectures = {"DeepseekV3ForCausalLM", "DeepseekV3Model"},
+     .key_ffn = {"moe_intermediate_size"},
+     .key_experts = {"n_routed_experts", "num_local_experts"},
+     .key_active = {"num_experts_per_tok"},
+     .key_shared = {"n_shared_experts"},
+     .key_scale = {"routed_scaling_factor"},
+     .sigmoid = true,
+     .priced = true,
+     LLAMA_FIELDS,
+     PARAMETERS(deepseek_v3_parameters)},
 };
 
 const struct model_family *model_family_find(const char *type) {
@@ -232,5 +268,5 @@ const struct model_family *model_family_of(const char *architecture) {
 void model_family_list(char text[MODEL_FAMILY_LIST]) {
     text[0] = 0;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        base_text_append(text, MODEL_FAMILY_LIST, families[i].type);
+        if (!families[i].priced) base_text_append(text, MODEL_FAMILY_LIST, families[i].type);
 }

@@ -25,7 +25,7 @@ static int64_t count(const struct model_config *c, int64_t experts) {
     for (int i = 0; i < c->family->parameter_count; i++) {
         const struct model_parameter *p = &c->family->parameters[i];
         if (model_config_has(c, p->role))
-            n += kind_count(c, p) * (is_layered(p) ? c->layers : 1) * (p->expert ? experts : 1);
+            n += kind_count(c, p) * (is_layered(p) ? model_config_layers(c, p) : 1) * (p->expert ? experts : 1);
     }
     return n;
 }

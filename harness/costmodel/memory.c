@@ -3,6 +3,8 @@
  * Bytes of each tensor, pipeline rank by pipeline rank. */
 #include "costmodel/memory.h"
 
+#include <math.h>
+
 /* Elements a token that one layer keeps on every tensor parallel rank: inputs of norms, attention and MLP. */
 static double replicated(const struct model_config *c) {
     return 4.0 * (double)c->width;
@@ -53,13 +55,14 @@ double cost_memory_parameters(const struct model_config *c, const struct plan_la
         else if (p->role >= MODEL_FINAL_GAIN)
             sum += device == l->pp - 1 ? size : 0;
         else
-            sum += layers * size;
+            sum += layers * size * (double)model_config_layers(c, p) / (double)c->layers;
     }
     return sum;
 }
 
 double cost_memory_experts(const struct model_config *c, const struct plan_layout *l, int device) {
-    return device_layers(c, l, device) * plan_layout_experts(l, c);
+    return device_layers(c, l, device) * plan_layout_experts(l, c) * (double)(c->layers - c->dense_layers) /
+           (double)c->layers;
 }
 
 /* Parameters of a pipeline rank, and the numbers of ranks among which ZeRO shards them. */
@@ -81,7 +84,8 @@ static struct cost_memory device_memory(const struct model_config *c, const stru
                                         const struct plan_batch *b, const struct cost_numerics *n, int device) {
     const double parameters = cost_memory_parameters(c, l, device), share = (double)l->dp * l->cp;
     const double experts = cost_memory_experts(c, l, device);
-    const struct parameter_shards shards = {parameters - experts, experts, share, share / plan_layout_expert_ranks(l)};
+    const struct parameter_shards shards = {parameters - experts, experts, share,
+                                            fmax(1, plan_layout_expert_replicas(l))};
     struct cost_memory m = {.framework = n->framework_bytes, .device = device};
     struct plan_pipeline pipeline;
     plan_layout_pipeline(l, b, &pipeline);

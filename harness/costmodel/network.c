@@ -39,6 +39,9 @@ void cost_links_fill(const struct cost_job *job, const struct cost_parameters *p
         .alpha = p->value[COST_P_alpha],
         .alpha_inside = ALPHA_INSIDE,
         .interference = ablation->interference ? 0 : p->value[COST_P_interference],
+        .plain = p->value[COST_P_all_to_all],
+        .dispatch = p->value[COST_P_dispatch],
+        .far = x->fabric == COST_OMNIPATH ? 0 : x->node_bytes_per_s * p->value[COST_P_all_to_all_far],
         .pairwise = x->pairwise ? x->node_accelerators : 0,
         .overlap = !ablation->overlap,
     };
@@ -51,6 +54,7 @@ void cost_links_fill(const struct cost_job *job, const struct cost_parameters *p
     const double nodes = fmax(1, l->domain / x->node_accelerators);
     l->node *= nodes;
     l->group *= nodes;
+    l->far *= nodes;
 }
 
 /* A group of `count` ranks, each `stride` ranks after the last. */
@@ -79,15 +83,25 @@ struct cost_group cost_group_data(const struct cost_job *job, const struct cost_
     return strided(l, job->layout.dp, data_stride(job));
 }
 
+/* The stride of expert parallel ranks: those next to each other slice an expert, or else are of one replica. */
+static double expert_stride(const struct plan_layout *y) {
+    const int slices = plan_layout_expert_slices(y);
+    return slices < y->tp ? slices : y->tp * y->cp;
+}
+
 struct cost_group cost_group_expert(const struct cost_job *job, const struct cost_links *l) {
-    struct cost_group g = strided(l, plan_layout_expert_ranks(&job->layout), data_stride(job));
+    struct cost_group g = strided(l, plan_layout_expert_ranks(&job->layout), expert_stride(&job->layout));
     g.share = usable_share(l, g.ranks);
     return g;
 }
 
 struct cost_group cost_group_expert_data(const struct cost_job *job, const struct cost_links *l) {
-    return strided(l, (double)job->layout.dp / plan_layout_expert_ranks(&job->layout),
-                   data_stride(job) * plan_layout_expert_ranks(&job->layout));
+    const struct plan_layout *y = &job->layout;
+    return strided(l, fmax(1, plan_layout_expert_replicas(y)), expert_stride(y) * plan_layout_expert_ranks(y));
+}
+
+struct cost_group cost_group_context(const struct cost_job *job, const struct cost_links *l) {
+    return strided(l, job->layout.cp, job->layout.tp);
 }
 
 /* The first `size` ranks of a group. */
@@ -123,11 +137,24 @@ double cost_collective_s(const struct cost_links *l, const struct cost_group *g,
     return fmax(inside, moved / rate_outside(l, g)) + pieces * latency;
 }
 
-double cost_all_to_all_s(const struct cost_links *l, const struct cost_group *g, double bytes) {
+/* Of `n` equal groups of experts, those that hold some of k experts drawn at random. */
+static double reached(double n, double k) {
+    return n * (1 - pow(1 - 1 / n, k));
+}
+
+double cost_dispatch_s(const struct cost_links *l, const struct cost_group *g, enum cost_dispatcher dispatcher,
+                       double k, double bytes) {
     const double world = g->ranks * g->nodes;
-    const double inside = bytes * (g->ranks - 1) / world / (l->inside * g->share);
-    const double outside = g->nodes > 1 ? bytes * (world - g->ranks) / world * g->ranks / rate_outside(l, g) : 0;
-    return fmax(inside, outside) + l->alpha_inside * (g->ranks - 1) + l->alpha * (world - g->ranks);
+    const bool plain = dispatcher == COST_DISPATCH_PLAIN;
+    const double share = g->share * (plain ? l->plain : l->dispatch);
+    const double far = l->far > 0 ? l->far / g->sharing : rate_outside(l, g);
+    const double copies = plain ? k : reached(world, k), away = plain ? k : reached(g->nodes, k);
+    const double inside = bytes * copies * (plain ? (g->ranks - 1) / world : (world - 1) / world) / (l->inside * share);
+    const double part = (g->nodes - 1) / g->nodes;
+    const double outside = g->nodes > 1 ? bytes * away * part * g->ranks / far : 0;
+    const double latency = plain ? l->alpha_inside * (g->ranks - 1) + l->alpha * (world - g->ranks)
+                                 : l->alpha_inside + l->alpha * (g->nodes - 1);
+    return fmax(inside, outside) + latency;
 }
 
 /* Share of the p2p between stages that leaves a domain. */

@@ -13,15 +13,17 @@
 
 /* What the job's machine achieves: bytes/s one way, and seconds of latency. */
 struct cost_links {
-    double domain;       /* accelerators of a scale-up domain */
-    double inside;       /* bandwidth of an accelerator into its domain */
-    double node;         /* bandwidth of a domain into the network, for all groups together */
-    double group;        /* the same for one group, at most */
-    double spread;       /* Omni-Path: bandwidth falls as (nodes / 4)^-spread; 0: it does not */
-    double alpha;        /* latency of a hop between domains */
-    double alpha_inside; /* latency of a hop inside a domain */
-    double interference; /* share of the shorter of two overlapped activities that is exposed */
-    double pairwise;     /* accelerators of a node whose links go directly to each peer; 0: a switch */
+    double domain;          /* accelerators of a scale-up domain */
+    double inside;          /* bandwidth of an accelerator into its domain */
+    double node;            /* bandwidth of a domain into the network, for all groups together */
+    double group;           /* the same for one group, at most */
+    double spread;          /* Omni-Path: bandwidth falls as (nodes / 4)^-spread; 0: it does not */
+    double alpha;           /* latency of a hop between domains */
+    double alpha_inside;    /* latency of a hop inside a domain */
+    double interference;    /* share of the shorter of two overlapped activities that is exposed */
+    double plain, dispatch; /* shares of the bandwidth inside that all-to-all gets, and dispatchers */
+    double far;             /* bandwidth of a domain into the network for rows of experts */
+    double pairwise;        /* accelerators of a node whose links go directly to each peer; 0: a switch */
     bool overlap;
 };
 
@@ -42,7 +44,8 @@ struct cost_group cost_group_data(const struct cost_job *job, const struct cost_
 /* Ranks among which ZeRO-3 shards the weights: all data parallel ranks, or some of them. */
 struct cost_group cost_group_zero3(const struct cost_job *job, const struct cost_links *links);
 
-/* Neighbouring data parallel ranks that split a layer's experts. */
+struct cost_group cost_group_context(const struct cost_job *job, const struct cost_links *links);
+/* Neighbouring ranks that share out a layer's experts. */
 struct cost_group cost_group_expert(const struct cost_job *job, const struct cost_links *links);
 /* Ranks, EP apart, that hold the same experts and reduce their gradients. */
 struct cost_group cost_group_expert_data(const struct cost_job *job, const struct cost_links *links);
@@ -53,11 +56,13 @@ struct cost_group cost_group_expert_zero3(const struct cost_job *job, const stru
  * domains an all-reduce is a tree, the others are rings. `pieces`: messages of the buffer; each pays the latency. */
 double cost_collective_s(const struct cost_links *links, const struct cost_group *group, enum cost_collective op,
                          double bytes, double pieces);
-/* All-to-all. Each rank has `bytes`, an equal part for each of the P = ranks x nodes, itself included (balanced
- * routing). A rank sends bytes (ranks - 1) / P inside its domain. It sends bytes (P - ranks) / P to other domains, and
- * all ranks of a domain share that bandwidth. Both overlap, so the longer counts. Every peer adds a latency. Contention
- * between nodes is not priced. */
-double cost_all_to_all_s(const struct cost_links *links, const struct cost_group *group, double bytes);
+/* Sends tokens of `bytes` in all from each rank to the k experts of each, or back; routing is balanced, and the P =
+ * ranks x nodes ranks hold as many experts. The plain dispatcher sends k copies of a token. The others send one to each
+ * node that has some of its experts, and inside it one to each rank that has (DeepEP: DeepSeek-AI 2024, section 3.2).
+ * The part inside a domain and the one between domains overlap, so the longer counts. All ranks of a domain share its
+ * network. */
+double cost_dispatch_s(const struct cost_links *links, const struct cost_group *group, enum cost_dispatcher dispatcher,
+                       double k, double bytes);
 /* p2p of one micro-batch's activations to the next pipeline stage. Each tensor parallel rank sends its share; without
  * sequence parallelism the receivers all-gather it. 0 without a pipeline. */
 double cost_hop_s(const struct cost_job *job, const struct cost_links *links);

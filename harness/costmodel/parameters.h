@@ -24,7 +24,23 @@
     P(roce, 0.6, 0.30, "RoCE: achieved share of nominal bandwidth")                                                    \
     P(zero3_cap, 2e10, 0.40, "DeepSpeed's ZeRO-3 across nodes: bytes/s that a rank gathers")                           \
     P(interference, 0.25, 0.40, "share of the shorter of two overlapped activities that is paid nonetheless")          \
-    P(iteration, 0.02, 0.50, "seconds per iteration for data, gradient norm, logging")
+    P(iteration, 0.02, 0.50, "seconds per iteration for data, gradient norm, logging")                                 \
+    P(power, 0.4, 0.40, "clocks go as a chip's power to this exponent, against others of its class")                   \
+    P(quantise, 1, 0.50, "bytes of passes that quantise to FP8, one scale a tensor, over 4 an element")                \
+    P(quantise_block, 1.5, 0.50, "the same with a scale for each block or row")                                        \
+    P(quantise_fp4, 2, 0.50, "the same of NVFP4")                                                                      \
+    P(grouped, 300, 0.70, "elements of m, n and k that each expert's matmul loses in a launch with others")            \
+    P(routing, 1, 0.50, "bytes of passes that route rows, over the count")                                             \
+    P(biased, 1.5, 0.50, "bytes of passes that add experts' biases and clamp them, over the count")                    \
+    P(host, 250e-6, 0.30, "CPU seconds to launch a layer's pass: about 25 kernels of 10 us")                           \
+    P(host_plain, 2e-3, 0.70, "CPU seconds more with experts: a copy for each, or a dispatcher that is not stated")    \
+    P(host_capacity, 5e-4, 0.70, "the same where experts have as many rows each, and tokens beyond are dropped")       \
+    P(host_once, 2e-3, 0.70, "the same with a copy for each rank (DeepEP)")                                            \
+    P(host_fused, 2e-3, 0.70, "the same with sorting in the dispatcher's kernels (HybridEP)")                          \
+    P(all_to_all, 0.6, 0.40, "plain all-to-all inside a domain: share of what all-reduces achieve")                    \
+    P(dispatch, 0.8, 0.40, "DeepEP and HybridEP inside a domain: the same")                                            \
+    P(all_to_all_far, 0.8, 0.30, "rows to other domains: share of the nominal bandwidth")                              \
+    P(hidden, 0.5, 0.50, "share of the shorter that is paid where another micro-batch overlaps rows of experts")
 
 enum cost_parameter {
 #define P(name, prior, sd, meaning) COST_P_##name,

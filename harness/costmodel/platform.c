@@ -27,6 +27,12 @@ static double pick(const struct machine_fact *f, enum cost_side side) {
     return side == COST_SLOW ? f->low : side == COST_FAST ? f->high : f->value;
 }
 
+/* A peak; 0: unknown. */
+static double of_type(const struct machine_accelerator *a, enum machine_dtype dtype, enum cost_side side) {
+    const struct machine_fact *peak = &a->peak_flop_per_s[dtype];
+    return machine_fact_known(peak) ? pick(peak, side) : 0;
+}
+
 static bool has_prefix(const char *text, const char *with) {
     return text && !strncmp(text, with, strlen(with));
 }
@@ -134,6 +140,9 @@ int cost_platform_fill(const struct machine *m, enum machine_dtype dtype, double
         .peak_flop_per_s = pick(&peak, side) / devices,
         .fp32_flop_per_s = machine_fact_known(fp32) ? pick(fp32, side) / devices : 0,
         .tf32_share = 1, /* the peak above is already that of `dtype` */
+        .peak_fp8_flop_per_s = of_type(a, MACHINE_FP8, side) / devices,
+        .peak_fp4_flop_per_s = of_type(a, MACHINE_FP4, side) / devices,
+        .power_w = machine_fact_known(&a->power_w) ? a->power_w.value / devices : 0,
         .memory_bytes = memory.value / (machine_fact_known(&a->memory_bytes) ? 1 : sockets) / devices,
         .memory_bytes_per_s = pick(&a->memory_bytes_per_s, side) / devices,
         .units = machine_fact_known(&a->units) && a->kind != MACHINE_CPU ? a->units.value / devices : 0,

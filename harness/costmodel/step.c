@@ -40,9 +40,11 @@ static double all_reduce(const struct pricing *x, double rows) {
 }
 
 /* The all-reduce after the experts. With sequence and expert parallelism, an expert's rows are gathered before it and
- * scattered after it: k rows a token. Otherwise the experts' outputs are combined first: one row. */
+ * scattered after it: k rows a token. Otherwise the experts' outputs are combined first: one row. Whole experts need
+ * none. */
 static double routed_all_reduce(const struct pricing *x) {
     const struct plan_layout *y = &x->job->layout;
+    if (plan_layout_expert_slices(y) == 1) return 0;
     return all_reduce(x, y->sequence_parallel && y->ep > 1 ? (double)x->job->model.active : 1);
 }
 
@@ -67,23 +69,31 @@ static void tensor_parallel(const struct pricing *x, struct cost_step *s) {
 /* Two all-to-alls in each pass of a layer, to the experts and back. They do not overlap. */
 static void expert_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
+    const struct model_config *c = &job->model;
     const struct cost_group g = cost_group_expert(job, &x->links);
-    const double rows = cost_job_routed_rows(job), bytes = job->traits.weight_bytes * rows * (double)job->model.width;
+    const double bytes = job->traits.weight_bytes * cost_job_routed_tokens(job) * (double)c->width;
+    const double layers = (double)(c->layers - c->dense_layers) / (double)c->layers;
     if (job->layout.ep <= 1) return;
-    const double both = 2 * cost_all_to_all_s(&x->links, &g, bytes);
+    double both = 2 * layers * cost_dispatch_s(&x->links, &g, cost_job_dispatcher(job), (double)c->active, bytes);
+    if (job->traits.overlap_ep)
+        both = fmax(both - s->layer_forward, 0) + x->p->value[COST_P_hidden] * fmin(both, s->layer_forward);
+    else if (c->shared > 0)
+        both = fmax(0, both - x->layer.shared) + x->links.interference * fmin(both, x->layer.shared);
     const double recompute = job->layout.recompute == PLAN_RECOMPUTE_FULL ? both : 0;
     s->layer_forward += both;
     s->layer_backward += both + recompute;
     s->all_to_all = 2 * both + recompute;
 }
 
-/* Keys and values pass round a ring and overlap attention: once in forward, twice in backward. */
+/* Keys and values pass round a ring, in four messages a step, and overlap attention: once in forward, twice in
+ * backward. */
 static void context_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const double cp = job->layout.cp, kv = (double)model_config_dim(&job->model, MODEL_KV) / job->layout.tp;
+    const struct cost_group g = cost_group_context(job, &x->links);
     if (job->layout.cp == 1) return;
-    const double ring = (cp - 1) * (2 * job->traits.weight_bytes * cost_job_tokens(job) * kv / x->links.inside +
-                                    4 * x->links.alpha_inside);
+    const double bytes = 2 * job->traits.weight_bytes * cost_job_tokens(job) * kv * cp;
+    const double ring = cost_collective_s(&x->links, &g, COST_SCATTER, bytes, 4);
     const double exposed = cost_exposed_s(&x->links, ring, x->layer.attention.forward);
     s->layer_forward += exposed;
     s->layer_backward += 2 * exposed;
@@ -109,9 +119,10 @@ static void zero3(const struct pricing *x, struct cost_step *s) {
     const double weights = x->layer_parameters * a->weight_bytes, gradients = x->layer_parameters * a->grad_bytes;
     const double own = x->layer_parameters - x->layer_experts, of_experts = x->layer_experts;
     if (x->job->layout.zero < 3) return;
-    double gather = sharded_s(x, &g, &h, own * a->weight_bytes, of_experts * a->weight_bytes, pieces);
+    double gather = sharded_s(x, &g, &h, own * a->gather_bytes, of_experts * a->gather_bytes, pieces);
     double scatter = sharded_s(x, &g, &h, own * a->grad_bytes, of_experts * a->grad_bytes, pieces);
     if (a->deepspeed && g.nodes > 1) gather = fmax(gather, weights / cap), scatter = fmax(scatter, gradients / cap);
+    if (a->frozen) scatter = 0;
     double forward = gather, backward = scatter + gather;
     s->layer_gather = gather, s->layer_scatter = scatter;
     if (cost_step_gathers_ahead(x->job)) {
@@ -124,6 +135,20 @@ static void zero3(const struct pricing *x, struct cost_step *s) {
     s->zero3 = forward + backward;
 }
 
+/* The last stage has the head and fewer layers, the first one the embedding: as many as make the slowest fastest. */
+static void even_stages(struct pricing *x, struct cost_step *s, double layer, double head, double embedding) {
+    const double layers = (double)x->job->model.layers, pp = x->job->layout.pp;
+    double best = INFINITY;
+    for (double last = 0; last <= ceil(layers / pp); last++) {
+        const double others = ceil((layers - last) / (pp - 1)), spare = others * (pp - 1) - (layers - last);
+        const double first = (spare > 0 ? others - 1 : others) * layer + embedding;
+        const double most = fmax(fmax(last * layer + head, first), others * layer);
+        if (most >= best) continue;
+        best = most, x->layers_most = others;
+        s->stage_last = last * layer + head, s->stage_first = first, s->stage_max = most;
+    }
+}
+
 /* Seconds of the stages. The last stage has the head, so spare layers go to others. With slots, embedding and head each
  * take a layer's place. */
 static void stages(struct pricing *x, struct cost_step *s) {
@@ -133,13 +158,15 @@ static void stages(struct pricing *x, struct cost_step *s) {
     const double most = slots ? ceil((layers + 2) / pp) : ceil(layers / pp);
     const double embedding = cost_lookup_s(x->job, &x->rates) + x->all_reduce;
     const double head = cost_head_s(x->job, &x->rates);
+    const double further = (double)x->job->model.predicted * (layer + head);
     x->layers_most = most;
-    s->stage_sum = layers * layer + embedding + head;
+    s->stage_sum = layers * layer + embedding + head + further;
     s->stage_first = (slots ? most - 1 : most) * layer + embedding;
-    s->stage_last = (slots ? most - 1 : floor(layers / pp)) * layer + head;
+    s->stage_last = (slots ? most - 1 : floor(layers / pp)) * layer + head + further;
     s->stage_max = fmax(fmax(s->stage_first, s->stage_last), y->pp > 2 ? most * layer : 0);
+    if (x->job->traits.even_stages && y->pp > 1) even_stages(x, s, layer, head + further, embedding);
     if (y->pp == 1) {
-        const double all = (slots ? most - 1 : most) * layer + embedding + head;
+        const double all = (slots ? most - 1 : most) * layer + embedding + head + further;
         s->stage_sum = all, s->stage_first = s->stage_last = s->stage_max = all;
     }
     s->head = s->stage_head = head;
@@ -182,7 +209,7 @@ static struct exchange exchange(const struct pricing *x, const struct cost_group
     const struct cost_traits *a = &x->job->traits;
     const int zero = x->job->layout.zero;
     double reduce = cost_collective_s(&x->links, g, COST_SCATTER, parameters * a->grad_bytes, 1);
-    double gather = cost_collective_s(&x->links, g, COST_SCATTER, parameters * a->weight_bytes, 1);
+    double gather = cost_collective_s(&x->links, g, COST_SCATTER, parameters * a->gather_bytes, 1);
     if (zero == 0) reduce *= 2, gather = 0;
     if (zero > 0 && a->local_shard)
         reduce *= 2, gather = parameters * a->weight_bytes * (g->ranks - 1) / g->ranks / x->links.inside;
@@ -195,7 +222,7 @@ static void data_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_traits *a = &job->traits;
     const struct cost_group g = cost_group_data(job, &x->links), h = cost_group_expert_data(job, &x->links);
     const double chunks = job->layout.vp, dp = job->layout.dp;
-    if (job->layout.dp == 1 || job->layout.zero >= 3) return;
+    if (plan_layout_replicas(&job->layout) == 1 || job->layout.zero >= 3 || a->frozen) return;
     struct exchange sum = exchange(x, &g, x->stage_parameters - x->stage_experts);
     if (x->stage_experts > 0) {
         const struct exchange experts = exchange(x, &h, x->stage_experts);
@@ -221,15 +248,16 @@ static void embedding(const struct pricing *x, struct cost_step *s) {
 static void optimizer(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const struct plan_layout *y = &job->layout;
-    const double ep = plan_layout_expert_ranks(y);
+    const double same = fmax(1, plan_layout_expert_replicas(y));
     double plain = x->stage_parameters - x->stage_experts, experts = x->stage_experts;
+    if (job->traits.frozen) return;
     if (y->zero >= 3) {
         plain = ((double)job->model.layers * (x->layer_parameters - x->layer_experts) + x->table_parameters) / y->dp;
-        experts = (double)job->model.layers * x->layer_experts / (y->dp / ep);
+        experts = (double)job->model.layers * x->layer_experts / same;
     } else if (y->zero > 0) {
         const bool local = job->traits.local_shard;
         plain /= local ? cost_group_data(job, &x->links).ranks : y->dp;
-        experts /= local ? cost_group_expert_data(job, &x->links).ranks : y->dp / ep;
+        experts /= local ? cost_group_expert_data(job, &x->links).ranks : same;
     }
     s->optimizer = (OPTIMIZER_BYTES * (plain + experts) + (y->zero < 3 ? GRADIENT_BYTES * x->stage_parameters : 0)) /
                    x->rates.memory;

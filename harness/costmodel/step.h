@@ -5,7 +5,7 @@
  * It needs a job (job.h: model, layout, framework, platform) and fitted parameters (parameters.h).
  * It does not know published runs, MPI, or measurements that it will be compared with.
  * The parts: device.h prices compute, network.h messages, memory.h the memory. platform.h reads a machine's facts, and
- * search.h tries layouts. stages.h and schedule.h simulate the pipeline by events; straggler.h adds a slow node to it.
+ * search.h tries layouts. stages.h and schedule.h simulate the pipeline by events, also with a slow node.
  * Not priced: offload, uneven routing of experts, precisions below 16 bits. */
 #ifndef TOISE_COSTMODEL_STEP_H
 #define TOISE_COSTMODEL_STEP_H

@@ -28,8 +28,7 @@ struct fit {
 void fit_weigh(const struct fit_runs *runs, const char *without, struct fit_row *rows) {
     for (int i = 0; i < runs->count; i++) {
         const struct fit_run *run = &runs->run[i];
-        const bool use = run->complete && !run->why && (run->tier == 1 || run->tier == 2) &&
-                         !(without && !strcmp(run->source, without));
+        const bool use = fit_run_due(run) && !run->why && !(without && !strcmp(run->source, without));
         rows[i] = (struct fit_row){&run->job, run->measured_s, use};
     }
     fit_weights(runs, rows);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prediction intervals: quantiles of log(predicted / published) by class (device, framework, fabric). Each run was
- * predicted by a fit that did not use it. Intervals are asymmetric: in most classes the tail of runs slower than
+ * Prediction intervals: quantiles of log(predicted / published) by class (device, framework, fabric, kind). Each run
+ * was predicted by a fit that did not use it. Intervals are asymmetric: in most classes the tail of runs slower than
  * predicted is the longer one. */
 #ifndef TOISE_FIT_INTERVAL_H
 #define TOISE_FIT_INTERVAL_H
@@ -14,6 +14,7 @@ struct fit_class {
     const struct machine_class *device;
     enum cost_framework framework;
     enum cost_fabric fabric;
+    enum cost_kind kind;
     int runs;
     double low, high;    /* 5% and 95% quantiles of the logarithm */
     double accelerators; /* of the largest run */
@@ -22,7 +23,9 @@ struct fit_class {
 struct fit_intervals {
     struct fit_class class[FIT_CLASSES];
     int count;
-    double unseen_low, unseen_high; /* for a class without runs: quantiles over runs with their source left out */
+    /* For a class without runs: quantiles over runs of the kind with their source left out, no nearer than those with
+     * their fold left out. A kind of few runs takes the widest of all kinds. */
+    double unseen_low[COST_KINDS], unseen_high[COST_KINDS];
 };
 
 /* One run's residuals, log(predicted / published). fold: fitted without the run's fold (10-fold cross-validation);

@@ -11,6 +11,10 @@
 struct fit_run {
     const char *id, *source, *model; /* from the table */
     int line, tier;                  /* tier 0: "never", the source contradicts itself */
+    const char *date;                /* of its software, as "2026-04"; "": unknown */
+    const char *accelerator;         /* the name by which its data sheet was found */
+    bool judged;                     /* of tier 3, but its kind is stated: it is fitted and scored */
+    char cluster[96];                /* its source, and of a release that patches another the other's */
     bool complete;                   /* shape, batch, layout and a rate or time are stated */
     const char *why;                 /* why it cannot be used, with column and value; NULL: job and time are valid */
     char *own;                       /* owns the text of `why`; NULL: none */
@@ -33,6 +37,8 @@ struct fit_runs {
 int fit_runs_read(const char *path, struct fit_runs *runs, struct base_error *e);
 void fit_runs_free(struct fit_runs *runs);
 
+/* Whether it should be used: it is complete, and of tier 1 or 2 or of a stated kind. */
+bool fit_run_due(const struct fit_run *run);
 /* Why a run is not used: `why`, its tier, or that it is incomplete. "": it can be used. */
 const char *fit_run_why(const struct fit_run *run);
 
@@ -58,6 +64,14 @@ enum fit_number {
     FIT_DP,
     FIT_CP,
     FIT_ZERO,
+    FIT_EP,
+    FIT_ETP,
+    FIT_EXPERTS,
+    FIT_ACTIVE,
+    FIT_EXPERT_FFN,
+    FIT_SHARED,
+    FIT_DENSE_LAYERS,
+    FIT_HEAD_DIM,
     FIT_NODE_ACCELERATORS,
     FIT_ACCELERATORS,
     FIT_TIME,
@@ -71,14 +85,16 @@ enum fit_number {
  * `slots`: embedding and head may be stages of their own. */
 int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool slots, struct base_error *e);
 int fit_published_check_time(const double x[FIT_NUMBERS], const struct fit_run *run, struct base_error *e);
-/* Seconds from TFLOP/s by the source's convention: model, hardware, megatron-full-recompute. */
-double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *job, const char *convention);
+/* Seconds from TFLOP/s by the source's convention: model, hardware, megatron-full-recompute. They count attention's
+ * whole square, or its causal half, as sources of 2025 on do. */
+double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *job, const char *convention,
+                            bool causal);
 
 /* The words of a row. Used only inside fit/. BASE_USAGE: the job cannot represent it; the text names no file and line.
  */
 struct fit_words {
     const char *source, *model, *notes, *accelerator, *interconnect, *precision, *flash, *recompute, *framework,
-        *experts;
+        *recipe, *dispatcher, *graphs, *balanced;
 };
 int fit_words_platform(const struct fit_words *words, const struct fit_sheets *sheets, double node_accelerators,
                        struct cost_platform *platform, const char **unlike, struct base_error *e);

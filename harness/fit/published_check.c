@@ -15,6 +15,23 @@ static const double FLOP_LEAST = 0.5, FLOP_MOST = 3;
 /* Embedding and head, which may take a stage each. */
 enum { ENDS = 2 };
 
+static int check_experts(const double x[FIT_NUMBERS], struct base_error *e) {
+    const double ranks = x[FIT_TP] * x[FIT_CP] * x[FIT_DP], etp = isnan(x[FIT_ETP]) ? 1 : x[FIT_ETP];
+    if (isnan(x[FIT_EXPERTS])) {
+        if (x[FIT_EP] == 1) return BASE_OK;
+        return base_fail(e, BASE_USAGE, "ep %g, but experts is blank: give the experts of a layer", x[FIT_EP]);
+    }
+    if (isnan(x[FIT_ACTIVE]))
+        return base_fail(e, BASE_USAGE, "experts_per_token is blank: give the experts that a token passes");
+    if (fmod(x[FIT_EXPERTS], x[FIT_EP]) != 0)
+        return base_fail(e, BASE_USAGE, "ep %g does not divide experts %g; correct one of them", x[FIT_EP],
+                         x[FIT_EXPERTS]);
+    if (fmod(ranks, x[FIT_EP] * etp) != 0)
+        return base_fail(e, BASE_USAGE, "ep %g x etp %g does not divide the %g ranks of a pipeline stage; correct one",
+                         x[FIT_EP], etp, ranks);
+    return BASE_OK;
+}
+
 int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool slots, struct base_error *e) {
     const double world = x[FIT_TP] * x[FIT_PP] * x[FIT_DP] * x[FIT_CP];
     if (placed && world != x[FIT_ACCELERATORS])
@@ -22,7 +39,7 @@ int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool sl
                          x[FIT_ACCELERATORS]);
     if (fmod(x[FIT_HEADS], x[FIT_TP]) != 0)
         return base_fail(e, BASE_USAGE, "tp %g does not divide heads %g; correct one of them", x[FIT_TP], x[FIT_HEADS]);
-    if (fmod(x[FIT_HIDDEN], x[FIT_HEADS]) != 0)
+    if (isnan(x[FIT_HEAD_DIM]) && fmod(x[FIT_HIDDEN], x[FIT_HEADS]) != 0)
         return base_fail(e, BASE_USAGE, "heads %g does not divide hidden %g; correct one of them", x[FIT_HEADS],
                          x[FIT_HIDDEN]);
     if (x[FIT_KV_HEADS] > x[FIT_HEADS])
@@ -36,11 +53,14 @@ int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool sl
                          "global_batch %g is less than dp %g, so a rank would have no sequence; give the sequences "
                          "of all ranks",
                          x[FIT_GLOBAL_BATCH], x[FIT_DP]);
-    return BASE_OK;
+    return check_experts(x, e);
 }
 
 int fit_published_check_time(const double x[FIT_NUMBERS], const struct fit_run *run, struct base_error *e) {
-    const double peak = run->job.platform.peak_flop_per_s;
+    const double peak = cost_job_peak(&run->job);
+    if (peak == 0)
+        return base_fail(e, BASE_USAGE, "the accelerator's data sheet has no %s",
+                         run->job.traits.precision == COST_FP4 ? "fp4" : "fp8");
     const double tokens_s = x[FIT_GLOBAL_BATCH] * x[FIT_SEQ] / (x[FIT_TOKENS] * x[FIT_ACCELERATORS]);
     if (fabs(tokens_s / x[FIT_TIME] - 1) > AGREE)
         return base_fail(e, BASE_USAGE,
@@ -66,11 +86,12 @@ int fit_published_check_time(const double x[FIT_NUMBERS], const struct fit_run *
     return BASE_OK;
 }
 
-double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *job, const char *convention) {
+double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *job, const char *convention,
+                            bool causal) {
     const bool full = !strcmp(convention, "megatron-full-recompute");
     const struct plan_flop flop =
         plan_flop_count(&job->model, &job->batch, full ? PLAN_RECOMPUTE_FULL : job->layout.recompute);
-    /* both conventions count attention's whole square; recomputed FLOP are hardware less model FLOP */
+    /* recomputed FLOP are hardware less model FLOP */
     const double recomputed = full || !strcmp(convention, "hardware") ? flop.hardware - flop.model : 0;
-    return (flop.model_square + recomputed) / (x[FIT_TFLOPS] * 1e12 * x[FIT_ACCELERATORS]);
+    return ((causal ? flop.model : flop.model_square) + recomputed) / (x[FIT_TFLOPS] * 1e12 * x[FIT_ACCELERATORS]);
 }

@@ -29,6 +29,14 @@ static const struct {
     [FIT_DP] = {"dp", 1, 1e7, 1},
     [FIT_CP] = {"cp", 1, 1e5, 1},
     [FIT_ZERO] = {"zero_stage", 0, 3, 0},
+    [FIT_EP] = {"ep", 1, 1e5, 1},
+    [FIT_ETP] = {"etp", 1, 1e5, NAN},
+    [FIT_EXPERTS] = {"experts", 1, 1e5, NAN},
+    [FIT_ACTIVE] = {"experts_per_token", 1, 1e4, NAN},
+    [FIT_EXPERT_FFN] = {"expert_ffn_hidden", 1, 1e7, NAN},
+    [FIT_SHARED] = {"shared_experts", 0, 1e4, 0},
+    [FIT_DENSE_LAYERS] = {"dense_first_layers", 0, 1e4, 0},
+    [FIT_HEAD_DIM] = {"head_dim", 1, 1e4, NAN},
     [FIT_NODE_ACCELERATORS] = {"accelerators_per_node", 1, 1e3, 8},
     [FIT_ACCELERATORS] = {"n_accelerators", 1, 1e7, NAN},
     [FIT_TIME] = {"iteration_s", 1e-6, 1e7, NAN},
@@ -41,6 +49,7 @@ static const struct {
 /* Columns of words that affect the price, with the words that a cell may have (NULL: any). */
 static const char *const truth[] = {"True", "False", NULL};
 static const char *const tiers[] = {"1", "2", "3", "never", NULL};
+static const char *const kinds[] = {"dense-bf16", "moe-bf16", "dense-fp8", "moe-fp8", "fp4", "hybrid", NULL};
 static const char *const answers[] = {"yes", "no", NULL};
 static const struct {
     const char *name;
@@ -53,7 +62,14 @@ static const struct {
     {"accelerator", NULL},
     {"interconnect", NULL},
     {"precision", NULL},
-    {"ep", NULL},
+    {"release", NULL},
+    {"cuda_graph", NULL},
+    {"fp8_recipe", NULL},
+    {"same_as", NULL},
+    {"attention", (const char *const[]){"mha", "gqa", "mla", "hybrid", NULL}},
+    {"dispatcher", (const char *const[]){"alltoall", "deepep", "hybridep", NULL}},
+    {"balanced", (const char *const[]){"forced", "real", "unknown", NULL}},
+    {"kind", kinds},
     {"recompute", (const char *const[]){"none", "selective", "full", NULL}},
     {"flash_attention", truth},
     {"sequence_parallel", truth},
@@ -78,7 +94,8 @@ static const struct {
     {"async_tp", offsetof(struct cost_traits, async_tp)},
 };
 
-static const char *const unpriced[] = {"year", "verified", "where", "params_b", "mfu_pct"};
+static const char *const unpriced[] = {"year",    "verified",      "where",     "params_b",
+                                       "mfu_pct", "software_date", "memory_gib"};
 static const char *const required[] = {"id",     "accelerator", "n_accelerators", "layers",
                                        "hidden", "heads",       "seq_len",        "global_batch"};
 
@@ -146,7 +163,8 @@ static int check_word(const struct fit_runs *r, int row, const char *name, const
 }
 
 int fit_columns_kind(const struct fit_runs *r, int row, struct base_error *e) {
-    const int code = check_word(r, row, "tier", tiers, e);
+    int code = check_word(r, row, "tier", tiers, e);
+    if (!code) code = check_word(r, row, "kind", kinds, e);
     return code ? code : check_word(r, row, "complete", answers, e);
 }
 

@@ -29,10 +29,26 @@ static double rails_before(const char *text, const char *at) {
     return strtod(at, NULL);
 }
 
-/* A node's Gbit/s from "200 Gb/s x4", "800 Gb/s per node", "400 Gb/s per GPU", "2 Tb/s per host" or "8x NDR400"; 0:
- * unknown. */
+/* The count in front of what is listed before `at`: 4 in "4x ConnectX-7 IB NDR 400Gb/s", 8 in "8 x 400 Gb/s"; 1: none.
+ */
+static double count_before(const char *text, const char *at) {
+    const char *from = at;
+    while (from > text && !strchr(",;:+", from[-1])) from--;
+    for (; from < at; from++) {
+        char *end;
+        const double count = is_digit(*from) ? strtod(from, &end) : 0;
+        if (count == 0) continue;
+        while (*end == ' ') end++;
+        return *end == 'x' && end < at ? count : 1;
+    }
+    return 1;
+}
+
+/* A node's Gbit/s: the most of "200 Gb/s x4", "800 Gb/s per node", "400 Gb/s per GPU", "2 Tb/s per host", "8x NDR400"
+ * or "4x ConnectX-7 IB NDR 400Gb/s"; 0: unknown. */
 static double gigabits(const char *text, double node_accelerators) {
     static const char *const generations[] = {"HDR", "NDR", "XDR"};
+    double most = 0;
     for (const char *at = text; *at; at++) {
         double rate, rails;
         char unit;
@@ -41,9 +57,13 @@ static double gigabits(const char *text, double node_accelerators) {
         sscanf(at, "%lf %cb/s%n", &rate, &unit, &end);
         if (end == 0 || (unit != 'G' && unit != 'T')) continue;
         if (unit == 'T') rate *= 1000;
-        if (sscanf(at + end, " x%lf", &rails) == 1) return rate * rails;
-        return strncmp(at + end, " per GPU", 8) ? rate : rate * node_accelerators;
+        if (sscanf(at + end, " x%lf", &rails) == 1)
+            rate *= rails;
+        else
+            rate *= strncmp(at + end, " per GPU", 8) ? count_before(text, at) : node_accelerators;
+        most = fmax(most, rate);
     }
+    if (most > 0) return most;
     for (size_t i = 0; i < sizeof generations / sizeof *generations; i++) {
         const char *name = strstr(text, generations[i]);
         if (name) return rails_before(text, name) * strtod(name + 3, NULL);
@@ -86,6 +106,9 @@ int fit_words_platform(const struct fit_words *w, const struct fit_sheets *sheet
     fabric_of(s->network, node_accelerators, &usual);
     if (!fabric_of(w->interconnect, node_accelerators, &f)) f = usual;
     if (f.node_bytes_per_s == 0) f.node_bytes_per_s = usual.node_bytes_per_s;
+    if (f.domain == 0) f.domain = usual.domain;
+    if (says(w->accelerator, "power limited"))
+        return base_fail(e, BASE_USAGE, "it was limited to less power, and the source does not say to how much");
     *platform = s->platform;
     platform->fabric = f.fabric;
     platform->pairwise = s->direct && fit_sheets_word(w->interconnect, s->direct);

@@ -28,6 +28,10 @@ static bool is_texts(const json_t *list) {
     return json_array_size(list) > 0;
 }
 
+static double known(const struct machine_fact *f) {
+    return machine_fact_known(f) ? f->value : 0;
+}
+
 static int fill(const struct machine *m, struct fit_sheet *s, struct base_error *e) {
     const struct machine_accelerator *a = &m->accelerator;
     const enum machine_dtype dtype = cost_platform_dtype(m);
@@ -35,6 +39,10 @@ static int fill(const struct machine *m, struct fit_sheet *s, struct base_error 
     *x = (struct cost_platform){
         .peak_flop_per_s = three_digits(a->peak_flop_per_s[dtype].value),
         .fp32_flop_per_s = a->peak_flop_per_s[MACHINE_FP32].value,
+        .peak_fp8_flop_per_s = known(&a->peak_flop_per_s[MACHINE_FP8]),
+        .peak_fp4_flop_per_s = known(&a->peak_flop_per_s[MACHINE_FP4]),
+        .power_w = known(&a->power_w),
+        .memory_bytes = known(&a->memory_bytes),
         .memory_bytes_per_s = a->memory_bytes_per_s.value,
         .units = a->units.value,
         .link_nominal_bytes_per_s = a->scale_up_bytes_per_s.value,
@@ -145,4 +153,10 @@ int fit_sheets_find(const struct fit_sheets *sheets, const char *text, const str
         *found = s, told = s->with != NULL;
     }
     return *found ? BASE_OK : refuse(sheets, text, e);
+}
+
+const char *fit_sheets_name(const struct fit_sheets *sheets, const char *text) {
+    const struct fit_sheet *sheet;
+    if (fit_sheets_find(sheets, text, &sheet, NULL)) return "";
+    return json_string_value(json_object_get(sheet->file, "name"));
 }

@@ -29,6 +29,8 @@ void fit_sheets_free(struct fit_sheets *sheets);
 /* The sheet whose name is a word of the text, ignoring case. BASE_USAGE, without file and line: none is, or several. */
 int fit_sheets_find(const struct fit_sheets *sheets, const char *text, const struct fit_sheet **found,
                     struct base_error *e);
+/* Its file's name; "": none. */
+const char *fit_sheets_name(const struct fit_sheets *sheets, const char *text);
 /* The first of the words that the text contains; NULL: none. */
 const char *fit_sheets_word(const char *text, const json_t *words);
 

@@ -27,6 +27,9 @@ static enum cost_framework framework_of(const struct fit_words *w) {
         {"Megatron-Core", false, COST_MEGATRON_CORE},
         {"NeMo", false, COST_MEGATRON_CORE},
         {"dgxc", false, COST_MEGATRON_CORE},
+        {"MLPerf Training", false, COST_MEGATRON_CORE},
+        {"Megatron-LM guide", false, COST_MEGATRON_CORE},
+        {"Primus", false, COST_MEGATRON_CORE},
         {"FSDP", false, COST_FSDP},
         {"HSDP", false, COST_FSDP},
         {"InternLM", true, COST_INTERNEVO},
@@ -50,19 +53,13 @@ static int check_representable(const struct fit_words *w, struct base_error *e) 
         {"ALL-IN", "hours of a whole campaign, not a step"},
         {"use with care", "the source doubts its own configuration"},
     };
-    static const char *const precisions[] = {"", "bf16", "fp16", "fp32"};
+    static const char *const precisions[] = {"", "bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4", "fp4"};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (says(w->notes, rules[i][0])) return base_fail(e, BASE_USAGE, "%s", rules[i][1]);
-    if (*w->experts && strcmp(w->experts, "1") != 0)
-        return base_fail(e, BASE_USAGE,
-                         "experts: the table lacks the number of experts per layer and per token (ep %.40s)",
-                         w->experts);
     for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
         if (!strcmp(w->precision, precisions[i])) return BASE_OK;
-    if (says(w->precision, "8") || says(w->precision, "4"))
-        return base_fail(e, BASE_USAGE, "a precision below 16 bits: no run of it was fitted (precision %.40s)",
-                         w->precision);
-    return base_fail(e, BASE_USAGE, "precision \"%.40s\" is unknown; take bf16, fp16, fp32, or leave it blank",
+    return base_fail(e, BASE_USAGE,
+                     "precision \"%.40s\" is unknown; take bf16, fp16, fp32, fp8, mxfp8, nvfp4, or leave it blank",
                      w->precision);
 }
 
@@ -74,6 +71,32 @@ static enum plan_recompute recompute_of(const struct fit_words *w, const struct 
     const double bytes = 18.0 * (double)job->batch.seq * (double)job->layout.micro_batch *
                          (double)(job->model.width * job->model.layers);
     return bytes <= 20e9 ? PLAN_RECOMPUTE_NONE : says(w->model, "Pax") ? PLAN_RECOMPUTE_FULL : PLAN_RECOMPUTE_SELECTIVE;
+}
+
+static enum cost_precision precision_of(const struct fit_words *w) {
+    if (says(w->precision, "fp4")) return COST_FP4;
+    if (!says(w->precision, "fp8")) return COST_16BIT;
+    if (!strcmp(w->precision, "mxfp8") || says(w->recipe, "block") || says(w->recipe, "row") || says(w->recipe, "mx"))
+        return COST_FP8_BLOCK;
+    return COST_FP8;
+}
+
+static enum cost_dispatcher dispatcher_of(const struct fit_words *w) {
+    return !strcmp(w->dispatcher, "alltoall")   ? COST_DISPATCH_PLAIN
+           : !strcmp(w->dispatcher, "deepep")   ? COST_DISPATCH_ONCE
+           : !strcmp(w->dispatcher, "hybridep") ? COST_DISPATCH_FUSED
+                                                : COST_DISPATCH_UNKNOWN;
+}
+
+/* The share of a layer's launches in graphs, by the parts that Megatron-Core lists. */
+static double graphs_of(const struct fit_words *w, const struct cost_traits *x) {
+    double share = 0;
+    if (!*w->graphs) return x->graphs > 0 ? x->graphs : NAN;
+    if (!strcmp(w->graphs, "yes")) return 1;
+    if (!strcmp(w->graphs, "partial")) return 0.5;
+    share += says(w->graphs, "attn") ? 0.4 : 0;
+    share += says(w->graphs, "moe_router") ? 0.2 : 0;
+    return share + (says(w->graphs, "moe_preprocess") ? 0.2 : 0);
 }
 
 int fit_words_traits(const struct fit_words *w, struct cost_job *job, struct base_error *e) {
@@ -89,11 +112,23 @@ int fit_words_traits(const struct fit_words *w, struct cost_job *job, struct bas
     x->blocking = says(w->notes, "CUDA_LAUNCH_BLOCKING=1");
     x->slots = says(w->notes, "pipeline slots") || says(w->notes, "PP split");
     x->fp32 = framework == COST_HUGGINGFACE && (!*w->precision || !strcmp(w->precision, "fp32"));
+    x->older_flash = x->older_flash && !says(w->source, "torchtitan");
     x->eager = x->eager && !says(w->notes, "torch.compile");
     x->local_shard =
         says(w->notes, "zero1=8") || says(w->notes, "sharding over 8 GPUs") || says(w->notes, "sharding over 4 GPUs");
     x->overlap_dp = x->overlap_dp && !x->blocking;
     x->weight_bytes = x->fp32 ? 4 : 2;
+    x->precision = precision_of(w);
+    x->dispatcher = dispatcher_of(w);
+    x->graphs = graphs_of(w, x);
+    x->capacity = says(w->notes, "tokens dropped") || says(w->notes, "over capacity factor");
+    x->overlap_ep = says(w->notes, "all-to-all overlapped");
+    x->keeps_attention = says(w->notes, "recompute modules") || says(w->notes, "per-op selective");
+    x->even_stages =
+        framework == COST_MEGATRON_CORE && job->model.experts > 0 && job->model.layers % job->layout.pp != 0;
+    x->frozen = says(w->notes, "base weights frozen");
+    x->busiest = !strcmp(w->balanced, "real") ? 1.1 : 1;
+    x->gather_bytes = x->precision == COST_16BIT ? x->weight_bytes : 1;
     x->grad_bytes = x->fp32 || says(w->notes, "fp32 grad") || says(w->notes, "mode DEFAULT") ? 4 : 2;
     x->sum_bytes = x->deepspeed && !strcmp(w->precision, "bf16") ? 4 : 0;
     if (group && atof(group + 5) >= 1) x->zero_group = fmin(job->layout.dp, atof(group + 5));

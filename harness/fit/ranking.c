@@ -21,13 +21,14 @@ static bool same_sweep(const struct fit_run *a, const struct fit_run *b) {
     const struct cost_job *x = &a->job, *y = &b->job;
     return !strcmp(a->source, b->source) && !strcmp(a->model, b->model) && x->accelerators == y->accelerators &&
            x->batch.global_batch == y->batch.global_batch && x->batch.seq == y->batch.seq &&
+           cost_job_peak(x) == cost_job_peak(y) && x->traits.precision == y->traits.precision &&
            x->layout.recompute == y->layout.recompute;
 }
 
 static bool same_layout(const struct fit_run *a, const struct fit_run *b) {
     const struct plan_layout *x = &a->job.layout, *y = &b->job.layout;
-    return x->tp == y->tp && x->pp == y->pp && x->vp == y->vp && x->dp == y->dp && x->zero == y->zero &&
-           a->job.layout.micro_batch == b->job.layout.micro_batch;
+    return x->tp == y->tp && x->pp == y->pp && x->cp == y->cp && x->ep == y->ep && x->vp == y->vp && x->dp == y->dp &&
+           x->zero == y->zero && a->job.layout.micro_batch == b->job.layout.micro_batch;
 }
 
 /* Whether an earlier row of weight > 0 has the same sweep (and layout). */

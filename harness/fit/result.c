@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "records/record.h"
 
-static const char SCHEMA[] = "parameters/1";
+static const char SCHEMA[] = "parameters/2";
 enum { FABRICS = COST_OMNIPATH + 1 };
 
 static const char *framework_name(int i) {
@@ -20,6 +20,10 @@ static const char *framework_name(int i) {
 }
 static const char *fabric_name(int i) {
     return cost_fabric_name((enum cost_fabric)i);
+}
+
+static const char *kind_name(int i) {
+    return cost_kind_name((enum cost_kind)i);
 }
 
 /* -1: not among the `count` names */
@@ -69,9 +73,13 @@ static int read_class(const struct fit_result *f, const json_t *o, struct fit_cl
     const int framework = find(json_string_value(json_object_get(o, "framework")), framework_name, COST_FRAMEWORKS);
     const int fabric = find(json_string_value(json_object_get(o, "fabric")), fabric_name, FABRICS);
     double runs = 0;
-    if (!device || framework < 0 || fabric < 0) return wrong(f, "classes", "unknown device, framework or fabric", e);
-    *c = (struct fit_class){
-        .device = device, .framework = (enum cost_framework)framework, .fabric = (enum cost_fabric)fabric};
+    const int kind = find(json_string_value(json_object_get(o, "kind")), kind_name, COST_KINDS);
+    if (!device || framework < 0 || fabric < 0 || kind < 0)
+        return wrong(f, "classes", "unknown device, framework, fabric or kind", e);
+    *c = (struct fit_class){.device = device,
+                            .framework = (enum cost_framework)framework,
+                            .fabric = (enum cost_fabric)fabric,
+                            .kind = (enum cost_kind)kind};
     int code = read_number(f, o, "classes", "runs", &runs, e);
     if (!code) code = read_number(f, o, "classes", "accelerators", &c->accelerators, e);
     if (!code) code = read_number(f, o, "classes", "low", &c->low, e);
@@ -86,23 +94,38 @@ static int read_intervals(struct fit_result *f, const json_t *file, struct base_
     struct fit_intervals *t = &f->intervals;
     const json_t *unseen = json_object_get(file, "unseen"), *classes = json_object_get(file, "classes"), *o;
     size_t i;
-    int code = read_number(f, unseen, "unseen", "low", &t->unseen_low, e);
-    if (!code) code = read_number(f, unseen, "unseen", "high", &t->unseen_high, e);
-    if (!code && t->unseen_low > t->unseen_high) code = wrong(f, "unseen", "low is above high", e);
+    int code = BASE_OK;
+    for (int k = 0; k < COST_KINDS && !code; k++) {
+        char field[64];
+        const json_t *kind = json_object_get(unseen, kind_name(k));
+        snprintf(field, sizeof field, "unseen.%s", kind_name(k));
+        code = read_number(f, kind, field, "low", &t->unseen_low[k], e);
+        if (!code) code = read_number(f, kind, field, "high", &t->unseen_high[k], e);
+        if (!code && t->unseen_low[k] > t->unseen_high[k]) code = wrong(f, field, "low is above high", e);
+    }
     if (!code && (!json_is_array(classes) || json_array_size(classes) > FIT_CLASSES))
         code = wrong(f, "classes", "must be a list of at most 64", e);
     json_array_foreach(classes, i, o) if (!code) code = read_class(f, o, &t->class[t->count++], e);
     return code;
 }
 
-/* A class that the file lacks takes the share of "other". */
+/* "hopper" at 16 bits, "hopper.low" below. */
+static const char *rate_name(const struct machine_class *class, int low, char name[64]) {
+    snprintf(name, 64, "%.50s%s", class->name, low ? ".low" : "");
+    return name;
+}
+
+/* A rate that the file lacks takes the share of "other". */
 static int read_shares(struct fit_result *f, const json_t *object, struct base_error *e) {
     const struct machine_classes *classes = f->parameters.classes;
-    for (int d = 0; d < classes->count; d++) {
-        const json_t *v = json_object_get(object, classes->class[d].name);
+    char name[64];
+    for (int d = 0; d < 2 * classes->count; d++) {
+        const struct machine_class *class = &classes->class[d / 2];
+        const json_t *v = json_object_get(object, rate_name(class, d % 2, name));
         if (!v) v = json_object_get(object, "other");
-        f->naive_share[d] = v ? json_number_value(v) : NAN;
-        if (f->naive_share[d] <= 0) return wrong(f, "rival", "shares of the peak must be above 0", e);
+        double *share = &f->naive_share[fit_naive_rate(class, d % 2)];
+        *share = v ? json_number_value(v) : NAN;
+        if (*share <= 0) return wrong(f, "rival", "shares of the peak must be above 0", e);
     }
     return BASE_OK;
 }
@@ -117,7 +140,7 @@ int fit_result_read(const char *path, struct fit_result *f, struct base_error *e
         code = record_catalog_path("parameters.json", f->path, e);
     if (!code) code = record_json_load(f->path, &file, e);
     const char *schema = json_string_value(json_object_get(file, "schema"));
-    if (!code && (!schema || strcmp(schema, SCHEMA) != 0)) code = wrong(f, "schema", "not \"parameters/1\"", e);
+    if (!code && (!schema || strcmp(schema, SCHEMA) != 0)) code = wrong(f, "schema", "not \"parameters/2\"", e);
     if (!code) code = read_parameters(f, json_object_get(file, "parameters"), e);
     if (!code) code = read_intervals(f, file, e);
     if (!code) code = read_shares(f, json_object_get(file, "rival"), e);
@@ -178,11 +201,19 @@ static json_t *classes_json(const struct fit_intervals *t) {
     json_t *all = json_array();
     for (int i = 0; i < t->count; i++) {
         const struct fit_class *c = &t->class[i];
-        json_array_append_new(all,
-                              json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:f}", "device", c->device->name, "framework",
-                                        framework_name(c->framework), "fabric", fabric_name(c->fabric), "runs", c->runs,
-                                        "accelerators", c->accelerators, "low", c->low, "high", c->high));
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f}", "kind", kind_name(c->kind),
+                                             "device", c->device->name, "framework", framework_name(c->framework),
+                                             "fabric", fabric_name(c->fabric), "runs", c->runs, "accelerators",
+                                             c->accelerators, "low", c->low, "high", c->high));
     }
+    return all;
+}
+
+static json_t *unseen_json(const struct fit_intervals *t) {
+    json_t *all = json_object();
+    for (int k = 0; k < COST_KINDS; k++)
+        json_object_set_new(all, kind_name(k),
+                            json_pack("{s:f, s:f}", "low", t->unseen_low[k], "high", t->unseen_high[k]));
     return all;
 }
 
@@ -196,13 +227,16 @@ int fit_result_place(char path[RECORD_CATALOG_PATH], struct base_error *e) {
 int fit_result_write(const char *path, const struct fit_result *f, const json_t *scores, struct base_error *e) {
     json_t *rival = json_object();
     const struct machine_classes *classes = f->parameters.classes;
-    for (int d = 0; d < classes->count; d++)
-        if (!isnan(f->naive_share[d])) json_object_set_new(rival, classes->class[d].name, json_real(f->naive_share[d]));
-    json_t *file = json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:f, s:f}, s:o, s:o, s:O?, s:O}", "schema", SCHEMA, "by",
+    char name[64];
+    for (int d = 0; d < 2 * classes->count; d++) {
+        const struct machine_class *class = &classes->class[d / 2];
+        const double share = f->naive_share[fit_naive_rate(class, d % 2)];
+        if (!isnan(share)) json_object_set_new(rival, rate_name(class, d % 2, name), json_real(share));
+    }
+    json_t *file = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:O?, s:O}", "schema", SCHEMA, "by",
                              "toise validate --fit", "version", TOISE_VERSION, "time", f->date, "parameters",
-                             parameters_json(&f->parameters), "unseen", "low", f->intervals.unseen_low, "high",
-                             f->intervals.unseen_high, "classes", classes_json(&f->intervals), "rival", rival, "scores",
-                             scores, "runs", f->runs);
+                             parameters_json(&f->parameters), "unseen", unseen_json(&f->intervals), "classes",
+                             classes_json(&f->intervals), "rival", rival, "scores", scores, "runs", f->runs);
     char *text = json_dumps(file, JSON_INDENT(1) | JSON_REAL_PRECISION(8));
     int code = text ? BASE_OK : base_fail(e, BASE_BROKEN, "%s: the fit cannot be written as JSON", path);
     if (!code) {

@@ -13,7 +13,7 @@
 struct fit_result {
     struct cost_parameters parameters;
     struct fit_intervals intervals;
-    double naive_share[MACHINE_CLASSES]; /* share of the peak by device class; NAN: no runs */
+    double naive_share[FIT_RATES]; /* shares of the peak (fit_naive_rate); NAN: no runs */
     char path[RECORD_CATALOG_PATH], date[32];
     json_t *runs; /* {source: [id, ...]}: the fitted runs */
 };

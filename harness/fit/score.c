@@ -12,6 +12,7 @@
 #include "plan/ledger.h"
 
 enum { TENTHS = 10, SEED = 1 };
+static const char LATER[] = "2026-04";
 
 struct sums {
     double error, bias, most, inside, score;
@@ -54,6 +55,10 @@ struct fit_score fit_score(const struct fit_runs *runs, const struct fit_row *ro
     return s;
 }
 
+static bool together(const struct fit_run *a, const struct fit_run *b, enum fit_split split) {
+    return split == FIT_SPLIT_DEVICE ? !strcmp(a->accelerator, b->accelerator) : !strcmp(a->cluster, b->cluster);
+}
+
 /* Sets part[i] from 0 to the returned count - 1; -1 for weight 0. */
 static int divide(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split, int *part) {
     int parts = 0;
@@ -64,8 +69,12 @@ static int divide(const struct fit_runs *runs, const struct fit_row *rows, enum 
             part[i] = (int)(TENTHS * base_random_unit(SEED, BASE_STREAM_STATS, (uint64_t)i));
             continue;
         }
+        if (split == FIT_SPLIT_LATER) {
+            if (strcmp(runs->run[i].date, LATER) >= 0) part[i] = 0, parts = 1;
+            continue;
+        }
         for (int j = 0; j < i && part[i] < 0; j++)
-            if (part[j] >= 0 && !strcmp(runs->run[j].source, runs->run[i].source)) part[i] = part[j];
+            if (part[j] >= 0 && together(&runs->run[j], &runs->run[i], split)) part[i] = part[j];
         if (part[i] < 0) part[i] = parts++;
     }
     return split == FIT_SPLIT_TENTH ? TENTHS : parts;
@@ -159,15 +168,22 @@ static int by_share(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The weighted median share of the peak over the rows of a device class; NAN: no rows. */
-static double share_of(const struct fit_row *kept, int count, int class, struct rate *rates) {
+int fit_naive_rate(const struct machine_class *class, bool low) {
+    return 2 * class->index + low;
+}
+
+static int rate_of(const struct cost_job *job) {
+    return fit_naive_rate(job->platform.class, job->traits.precision != COST_16BIT);
+}
+
+/* The weighted median share of the peak over the rows of a rate; NAN: no rows. */
+static double share_of(const struct fit_row *kept, int count, int which, struct rate *rates) {
     double half = 0;
     int n = 0;
     for (int i = 0; i < count; i++) {
         const struct cost_job *job = kept[i].job;
-        if (kept[i].weight == 0 || job->platform.class->index != class) continue;
-        rates[n].log_share =
-            log(model_flop(job) / (job->accelerators * kept[i].measured_s * job->platform.peak_flop_per_s));
+        if (kept[i].weight == 0 || rate_of(job) != which) continue;
+        rates[n].log_share = log(model_flop(job) / (job->accelerators * kept[i].measured_s * cost_job_peak(job)));
         rates[n].weight = kept[i].weight;
         half += rates[n++].weight / 2;
     }
@@ -177,18 +193,18 @@ static double share_of(const struct fit_row *kept, int count, int class, struct 
     return NAN;
 }
 
-static void shares_of(const struct fit_row *kept, int count, double shares[MACHINE_CLASSES], struct rate *rates) {
-    double seen[MACHINE_CLASSES];
+static void shares_of(const struct fit_row *kept, int count, double shares[FIT_RATES], struct rate *rates) {
+    double seen[FIT_RATES];
     int n = 0;
-    for (int d = 0; d < MACHINE_CLASSES; d++) {
+    for (int d = 0; d < FIT_RATES; d++) {
         shares[d] = share_of(kept, count, d, rates);
         if (!isnan(shares[d])) seen[n++] = shares[d];
     }
-    for (int d = 0; d < MACHINE_CLASSES && n > 0; d++)
+    for (int d = 0; d < FIT_RATES && n > 0; d++)
         if (isnan(shares[d])) shares[d] = base_stats_quantile(seen, n, 0.5);
 }
 
-int fit_naive_shares(const struct fit_row *rows, int count, double shares[MACHINE_CLASSES], struct base_error *e) {
+int fit_naive_shares(const struct fit_row *rows, int count, double shares[FIT_RATES], struct base_error *e) {
     struct rate *rates = malloc(((size_t)count + 1) * sizeof *rates);
     if (!rates) return base_fail(e, BASE_BROKEN, "out of memory for %d rows", count);
     shares_of(rows, count, shares, rates);
@@ -196,8 +212,8 @@ int fit_naive_shares(const struct fit_row *rows, int count, double shares[MACHIN
     return BASE_OK;
 }
 
-double fit_naive_step(const struct cost_job *job, const double shares[MACHINE_CLASSES]) {
-    return model_flop(job) / (job->accelerators * job->platform.peak_flop_per_s * shares[job->platform.class->index]);
+double fit_naive_step(const struct cost_job *job, const double shares[FIT_RATES]) {
+    return model_flop(job) / (job->accelerators * cost_job_peak(job) * shares[rate_of(job)]);
 }
 
 int fit_naive(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split, double *step_s,
@@ -209,7 +225,7 @@ int fit_naive(const struct fit_runs *runs, const struct fit_row *rows, enum fit_
     if (!kept || !rates || !part) code = base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
     const int parts = code ? 0 : divide(runs, rows, split, part);
     for (int g = 0; g < parts; g++) {
-        double shares[MACHINE_CLASSES];
+        double shares[FIT_RATES];
         without(runs, rows, part, g, kept);
         shares_of(kept, runs->count, shares, rates);
         for (int i = 0; i < runs->count; i++)

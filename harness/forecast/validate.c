@@ -14,6 +14,8 @@ static const struct {
     {"parameters", "parameters", "these parameters"},
     {"tenths", "tenth out", "fitted without the run's tenth"},
     {"sources", "source out", "fitted without the run's source"},
+    {"devices", "device out", "fitted without its accelerator"},
+    {"later", "later", "of 2026-04 on, fitted without those"},
     {"rate", "one rate", "a single rate per accelerator"},
 };
 enum { BYS = sizeof bys / sizeof *bys };
@@ -31,7 +33,7 @@ static void head(FILE *out, const json_t *record) {
     const long long due = record_whole(s, "n"), used = record_whole(s, "used");
     const bool fit = record_true(config, "fit");
     fprintf(out,
-            "table       %s: %lld rows; %lld complete of tiers 1 and 2, of which %lld are used and %lld (%.1f%%) not\n",
+            "table       %s: %lld rows; %lld complete and to be used, of which %lld are used and %lld (%.1f%%) not\n",
             record_text(config, "table"), record_whole(config, "rows"), due, used, due - used,
             due ? 100.0 * (double)(due - used) / (double)due : 0.0);
     if (fit)
@@ -66,7 +68,7 @@ static void unused(FILE *out, const json_t *rows) {
     bool first = true;
     json_array_foreach(rows, i, r) {
         if (!record_true(r, "due")) continue;
-        if (first) fputs("\ncomplete rows of tiers 1 and 2 that are not used\n", out);
+        if (first) fputs("\ncomplete rows that are not used\n", out);
         first = false;
         fprintf(out, "%-16s line %lld: %s\n", record_text(r, "id"), record_whole(r, "line"), record_text(r, "why"));
     }
@@ -81,18 +83,18 @@ static void score(FILE *out, const char *name, const json_t *s) {
     fputc('\n', out);
 }
 
-/* The scores of each tier, and of both together. */
+/* The scores of each tier, and of all runs together. */
 static void tiers(FILE *out, const json_t *scores) {
     const json_t *g;
     size_t i;
     fprintf(out, "\n%-36s %4s %7s %7s %7s %7s %9s %10s %9s\n", "", "n", "mean", "median", "max", "bias", "coverage",
             "half-width", "i. score");
     json_array_foreach(scores, i, g) {
-        if (record_at(g, "source")) continue;
+        if (record_at(g, "source") || record_at(g, "kind")) continue;
         if (record_whole(g, "tier"))
             fprintf(out, "tier %lld\n", record_whole(g, "tier"));
         else
-            fputs("both\n", out);
+            fputs("all\n", out);
         for (int k = 0; k < BYS; k++)
             if (record_at(g, bys[k].key)) score(out, bys[k].text, record_at(g, bys[k].key));
     }
@@ -121,6 +123,32 @@ static void sources(FILE *out, const json_t *scores) {
             if (record_at(g, bys[k].key)) percent(out, 10, "%.1f%%", record_real(record_at(g, bys[k].key), "mean"));
         percent(out, 8, "%.1f%%", record_real(p, "max")), percent(out, 8, "%+.1f%%", record_real(p, "bias"));
         percent(out, 8, "%.0f%%", record_real(p, "coverage"));
+        fputc('\n', out);
+    }
+}
+
+/* Mean errors by kind and accelerator, with the intervals of fits without the run's source if there are any. */
+static void kinds(FILE *out, const json_t *scores) {
+    const json_t *g;
+    size_t i;
+    bool first = true;
+    json_array_foreach(scores, i, g) {
+        const json_t *p = record_at(g, "sources") ? record_at(g, "sources") : record_at(g, "parameters");
+        if (!record_at(g, "kind")) continue;
+        if (first) {
+            fprintf(out, "\n%-30s %4s", "mean error by kind, accelerator", "n");
+            for (int k = 0; k < BYS; k++)
+                if (record_at(g, bys[k].key)) fprintf(out, " %10s", bys[k].head);
+            fprintf(out, " %8s %8s %10s\n", "bias", "coverage", "half-width");
+        }
+        first = false;
+        const char *accelerator = record_text(g, "accelerator");
+        fprintf(out, "%s%-*s %4lld", *accelerator ? "  " : "", *accelerator ? 28 : 30,
+                *accelerator ? accelerator : record_text(g, "kind"), record_whole(p, "n"));
+        for (int k = 0; k < BYS; k++)
+            if (record_at(g, bys[k].key)) percent(out, 10, "%.1f%%", record_real(record_at(g, bys[k].key), "mean"));
+        percent(out, 8, "%+.1f%%", record_real(p, "bias")), percent(out, 8, "%.0f%%", record_real(p, "coverage"));
+        percent(out, 10, "%.1f%%", record_real(p, "half_width"));
         fputc('\n', out);
     }
 }
@@ -174,6 +202,7 @@ void forecast_validate(FILE *out, const json_t *record, bool rows) {
     if (rows) runs(out, record_at(result, "rows"));
     unused(out, record_at(result, "rows"));
     sources(out, record_at(result, "scores"));
+    kinds(out, record_at(result, "scores"));
     sweeps(out, record_at(result, "sweeps"));
     ablations(out, record_at(result, "ablations"));
     tiers(out, record_at(result, "scores"));

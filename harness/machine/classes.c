@@ -20,6 +20,8 @@ static const char *const no_or_yes[] = {"no", "yes", NULL};
 static const struct machine_rule share = {MACHINE_RATE, 1e-3, 1, shares, NULL};
 static const struct machine_rule rate = {MACHINE_RATE, 1e8, 1e13, rates, NULL};
 static const struct machine_rule kernels = {MACHINE_WORD, 0, 0, NULL, no_or_yes};
+static const struct machine_rule joules = {MACHINE_RATE, 1e-15, 1e-9, "give watts over FLOP/s of the 16-bit peak",
+                                           NULL};
 static const struct machine_rule spread = {MACHINE_RATE, 1e-3, 3, "give the logarithm's standard deviation", NULL};
 static const struct machine_rule factor = {MACHINE_RATE, 1e-2, 1e2, "give a factor near 1", NULL};
 
@@ -30,6 +32,8 @@ static const struct {
     [MACHINE_MATMUL_SHARE] = {"matmul_share", "share of peak of large matmuls", &share},
     [MACHINE_FLASH_SHARE] = {"flash_share", "share of peak of flash attention", &share},
     [MACHINE_OLDER_FLASH_SHARE] = {"older_flash_share", "the same, by kernels older than it", &share},
+    [MACHINE_FP8_SHARE] = {"fp8_share", "share of the FP8 peak of large matmuls", &share},
+    [MACHINE_FP4_SHARE] = {"fp4_share", "share of the FP4 peak of large matmuls", &share},
     [MACHINE_DIRECT_RATE] = {"direct_bytes_per_s", "bytes/s of all-reduces over links shared out among peers", &rate},
     [MACHINE_OMNIPATH_NODE] = {"omnipath_node_bytes_per_s", "Omni-Path: bytes/s of all groups of a node", &rate},
     [MACHINE_OMNIPATH_GROUP] = {"omnipath_group_bytes_per_s", "Omni-Path: bytes/s of one group alone", &rate},
@@ -113,16 +117,18 @@ static int read_fact(const struct reading *r, const char *key, const struct mach
 }
 
 static int read_class(const struct reading *r, const json_t *json) {
-    const char *known[MACHINE_TRAITS + 6] = {"title", "notes", "link_share", "tf32_share", "fused_attention"};
+    const char *known[MACHINE_TRAITS + 7] = {"title",      "notes",           "link_share",
+                                             "tf32_share", "fused_attention", "joule_per_flop"};
     struct machine_class *c = r->class;
     char field[FIELD];
-    for (int t = 0; t < MACHINE_TRAITS; t++) known[5 + t] = traits[t].key;
+    for (int t = 0; t < MACHINE_TRAITS; t++) known[6 + t] = traits[t].key;
     snprintf(field, sizeof field, "%.40s.title", c->name);
     int code = record_check_keys(json, known, r->d->path, c->name, r->e);
     if (!code) code = machine_document_text(r->d, field, true, &c->title, r->e);
     if (!code) code = read_fact(r, "link_share", &share, &c->link_share);
     if (!code) code = read_fact(r, "tf32_share", &share, &c->tf32_share);
     if (!code) code = read_fact(r, "fused_attention", &kernels, &c->fused_attention);
+    if (!code) code = read_fact(r, "joule_per_flop", &joules, &c->joule_per_flop);
     for (int t = 0; t < MACHINE_TRAITS && !code; t++) code = read_trait(r, (enum machine_trait)t);
     return code;
 }

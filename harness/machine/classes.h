@@ -13,13 +13,15 @@ enum machine_trait {
     MACHINE_MATMUL_SHARE,      /* share of the peak that large matmuls get */
     MACHINE_FLASH_SHARE,       /* share of the peak that fused attention gets */
     MACHINE_OLDER_FLASH_SHARE, /* the same, with kernels older than the class */
+    MACHINE_FP8_SHARE,         /* share of the FP8 peak that large matmuls get */
+    MACHINE_FP4_SHARE,         /* the same of FP4 */
     MACHINE_DIRECT_RATE,       /* bytes/s of a step's all-reduces over links divided among the peers */
     MACHINE_OMNIPATH_NODE,     /* bytes/s of a node into Omni-Path, all groups together */
     MACHINE_OMNIPATH_GROUP,    /* bytes/s of a node into Omni-Path, one group alone */
     MACHINE_TRAITS
 };
 
-enum { MACHINE_CLASSES = 16, MACHINE_PRIORS = 48 };
+enum { MACHINE_CLASSES = 16, MACHINE_PRIORS = 64 };
 
 struct machine_class {
     const char *name, *title;
@@ -31,6 +33,7 @@ struct machine_class {
     struct machine_fact link_share;      /* share of the links' nominal rate that all-reduces get */
     struct machine_fact tf32_share;      /* share of the 16-bit peak that matmuls of FP32 numbers get */
     struct machine_fact fused_attention; /* value: 1 if it has such kernels, else 0 */
+    struct machine_fact joule_per_flop;  /* power over the 16-bit peak, of the chip that its traits are of */
 };
 
 struct machine_prior {

@@ -28,7 +28,8 @@
         OF_TYPE(path ".fp32", member, FP32, least, most, slip),                                                        \
         OF_TYPE(path ".tf32", member, TF32, least, most, slip),                                                        \
         OF_TYPE(path ".fp16", member, FP16, least, most, slip),                                                        \
-        OF_TYPE(path ".bf16", member, BF16, least, most, slip), OF_TYPE(path ".fp8", member, FP8, least, most, slip)
+        OF_TYPE(path ".bf16", member, BF16, least, most, slip), OF_TYPE(path ".fp8", member, FP8, least, most, slip),  \
+        OF_TYPE(path ".fp4", member, FP4, least, most, slip)
 
 static const char *const node_topologies[] = {[MACHINE_NVSWITCH] = "nvswitch",
                                               [MACHINE_DIRECT] = "direct",

@@ -13,7 +13,7 @@
 static const char *const dtypes[MACHINE_DTYPES] = {[MACHINE_FP64] = "fp64", [MACHINE_FP64_MATRIX] = "fp64_matrix",
                                                    [MACHINE_FP32] = "fp32", [MACHINE_TF32] = "tf32",
                                                    [MACHINE_FP16] = "fp16", [MACHINE_BF16] = "bf16",
-                                                   [MACHINE_FP8] = "fp8"};
+                                                   [MACHINE_FP8] = "fp8",   [MACHINE_FP4] = "fp4"};
 
 const char *machine_dtype_name(enum machine_dtype dtype) {
     return dtypes[dtype];

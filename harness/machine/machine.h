@@ -21,6 +21,7 @@ enum machine_dtype {
     MACHINE_FP16,
     MACHINE_BF16,
     MACHINE_FP8,
+    MACHINE_FP4,
     MACHINE_DTYPES
 };
 /* How a node's accelerators are linked: any pair at full rate; links divided among the peers; through the host; none.

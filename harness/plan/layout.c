@@ -119,8 +119,12 @@ int plan_layout_expert_ranks(const struct plan_layout *l) {
     return l->ep > 1 ? l->ep : 1;
 }
 
+int plan_layout_expert_slices(const struct plan_layout *l) {
+    return l->etp > 0 ? l->etp : l->tp;
+}
+
 int plan_layout_expert_replicas(const struct plan_layout *l) {
-    return plan_layout_replicas(l) / plan_layout_expert_ranks(l);
+    return l->tp * plan_layout_replicas(l) / (plan_layout_expert_slices(l) * plan_layout_expert_ranks(l));
 }
 
 /* Replicas divide the experts among themselves. */
@@ -223,7 +227,7 @@ int64_t plan_layout_layers(const struct plan_layout *l, int64_t layers, int stag
 double plan_layout_share(const struct plan_layout *l, const struct model_config *c, const struct model_parameter *p) {
     const double whole = (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols);
     const double held = p->expert ? (double)c->experts / plan_layout_expert_ranks(l) : 1;
-    return whole * held / (p->shard == MODEL_SHARD_NONE ? 1 : l->tp);
+    return whole * held / (p->shard == MODEL_SHARD_NONE ? 1 : p->expert ? plan_layout_expert_slices(l) : l->tp);
 }
 
 double plan_layout_experts(const struct plan_layout *l, const struct model_config *c) {

@@ -23,9 +23,10 @@ enum plan_axis { PLAN_TP, PLAN_CP, PLAN_DP, PLAN_PP, PLAN_AXES, PLAN_EP = PLAN_A
 
 struct plan_layout {
     int tp, pp, cp, dp; /* tensor, pipeline, context and data parallel ranks: the world is their product */
-    int ep;   /* expert parallel ranks among the replicas: each holds experts / ep of every layer; 0 means 1 */
-    int vp;   /* chunks of layers of a pipeline rank */
-    int zero; /* what replicas shard: 0 nothing, 1 optimizer state, 2 also gradients, 3 also weights */
+    int ep;  /* expert parallel ranks among the replicas: each holds experts / ep of every layer; 0 means 1 */
+    int etp; /* ranks that split each expert: tp, which 0 means, or 1, where ep may go over tensor parallel ranks too */
+    int vp;  /* chunks of layers of a pipeline rank */
+    int zero;              /* what replicas shard: 0 nothing, 1 optimizer state, 2 also gradients, 3 also weights */
     int sequence_parallel; /* 0 or 1: tensor parallel ranks also split norms and dropouts */
     int recompute;         /* enum plan_recompute */
     int schedule;          /* enum plan_schedule */
@@ -45,6 +46,8 @@ struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch);
 
 /* The number of expert parallel ranks: ep, or 1 if ep is 0. */
 int plan_layout_expert_ranks(const struct plan_layout *layout);
+/* The number of ranks that split each expert: etp, or tp if etp is 0. */
+int plan_layout_expert_slices(const struct plan_layout *layout);
 
 /* One step's batch, in tokens and sequences. */
 struct plan_batch {
@@ -55,7 +58,7 @@ int plan_layout_world(const struct plan_layout *layout);
 /* Ranks that hold the same part of the model: data and context parallel ones. They sum gradients, and ZeRO shares out
  * over them. */
 int plan_layout_replicas(const struct plan_layout *layout);
-/* Ranks that hold the same experts: replicas / ep. */
+/* Ranks that hold the same part of the same experts: tp x replicas / (etp x ep). */
 int plan_layout_expert_replicas(const struct plan_layout *layout);
 /* Fills *pipeline for one data parallel rank's pipeline. */
 void plan_layout_pipeline(const struct plan_layout *layout, const struct plan_batch *batch,

@@ -34,9 +34,8 @@ static int check_leaves(const struct plan_request *r, struct base_error *e) {
     if (!fills(c->vocab, leaves)) {
         int take = leaves / 2;
         while (!fills(c->vocab, take)) take /= 2;
-        return base_fail(e, BASE_USAGE,
-                         "--reproducible %d leaves parts of the vocabulary's %lld words empty; take %d", leaves,
-                         (long long)c->vocab, take);
+        return base_fail(e, BASE_USAGE, "--reproducible %d leaves parts of the vocabulary's %lld words empty; take %d",
+                         leaves, (long long)c->vocab, take);
     }
     return BASE_OK;
 }

@@ -137,7 +137,8 @@ static void mlp_rows(const struct plan *p, double *rows, int64_t *each) {
 static void attention_of(struct plan_ledger *l, const struct plan *p, bool backward, double count, int64_t batch,
                          int64_t seq, int64_t ahead) {
     const struct model_config *c = p->shape.config;
-    const double flop = plan_attention_flop_ahead(batch, c->heads, seq, ahead, c->window, c->head_dim, backward);
+    const int64_t head = c->latent.kv ? (c->head_dim + c->latent.value) / 2 : c->head_dim; /* of both matmuls */
+    const double flop = plan_attention_flop_ahead(batch, c->heads, seq, ahead, c->window, head, backward);
     const enum plan_kind kind = backward ? PLAN_ATTENTION_BACKWARD : PLAN_ATTENTION_FORWARD;
     for (int i = 0; i < l->count; i++)
         if (l->ops[i].kind == kind && l->ops[i].flop == flop && !l->ops[i].ahead == !ahead) {
@@ -151,7 +152,7 @@ static void attention_of(struct plan_ledger *l, const struct plan *p, bool backw
     op->window = c->window, op->ahead = ahead;
     op->in = op->out = p->shape.dtype;
     op->flop = flop;
-    op->flop_square = 2 * plan_attention_flop_ahead(batch, c->heads, seq, ahead, 0, c->head_dim, backward);
+    op->flop_square = 2 * plan_attention_flop_ahead(batch, c->heads, seq, ahead, 0, head, backward);
     double rows = (double)(op->batch * op->seq), bytes = (double)kernel_dtype_bytes(op->in);
     double qkv = (double)model_config_dim(c, MODEL_QKV), att = (double)model_config_dim(c, MODEL_ATTENTION);
     op->bytes = rows * bytes * (backward ? 2 * qkv + 2 * att : qkv + att);
@@ -289,32 +290,52 @@ static void again(struct plan_ledger *l, const struct plan *p) {
     }
 }
 
-void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct model_params *params) {
+/* Queries, keys and values; with latent attention by way of fewer numbers. */
+static void queries(struct plan_ledger *l, const struct plan *p, double count, int64_t t) {
     static const char *const qkv[] = {"qkv forward", "qkv grad-input", "qkv grad-weight"};
+    static const char *const down[] = {"latent forward", "latent grad-input", "latent grad-weight"};
+    if (p->shape.config->latent.kv == 0) {
+        linear(l, p, qkv, count, t, MODEL_WIDTH, MODEL_QKV);
+        return;
+    }
+    if (p->shape.config->latent.query > 0) {
+        linear(l, p, down, count, t, MODEL_WIDTH, MODEL_QUERY_RANK);
+        linear(l, p, qkv, count, t, MODEL_QUERY_RANK, MODEL_QUERIES);
+    } else {
+        linear(l, p, qkv, count, t, MODEL_WIDTH, MODEL_QUERIES);
+    }
+    linear(l, p, down, count, t, MODEL_WIDTH, MODEL_KV_RANK);
+    linear(l, p, qkv, count, t, MODEL_KV_LATENT, MODEL_KV_FROM_IT);
+}
+
+void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct model_params *params) {
     static const char *const proj[] = {"projection forward", "projection grad-input", "projection grad-weight"};
     static const char *const up[] = {"ffn up forward", "ffn up grad-input", "ffn up grad-weight"};
     static const char *const down[] = {"ffn down forward", "ffn down grad-input", "ffn down grad-weight"};
     const struct model_config *c = p->shape.config;
     const enum kernel_dtype d = p->shape.dtype;
-    const double micro = (double)p->accumulation, each = micro * (double)c->layers;
+    const double micro = (double)p->accumulation, each = micro * (double)(c->layers + c->predicted);
+    const double dense = micro * (double)c->dense_layers, routed = each - dense;
     const int64_t t = p->shape.batch * p->shape.seq;
     int64_t rows;
     double all;
     mlp_rows(p, &all, &rows);
-    const double mlps = each * all / (double)rows;
+    const double mlps = routed * all / (double)rows;
 
     *l = (struct plan_ledger){0};
-    linear(l, p, qkv, each, t, MODEL_WIDTH, MODEL_QKV);
+    queries(l, p, each, t);
     linear(l, p, proj, each, t, MODEL_ATTENTION, MODEL_WIDTH);
-    if (c->experts > 0) router(l, p, each);
-    if (c->shared > 0) shared(l, p, each);
-    const int dense = l->count;
+    if (c->experts > 0) router(l, p, routed);
+    if (c->shared > 0) shared(l, p, routed);
+    const int first = l->count;
     linear(l, p, up, mlps, rows, MODEL_WIDTH, MODEL_FFN_UP);
     linear(l, p, down, mlps, rows, MODEL_FFN, MODEL_WIDTH);
-    for (int i = dense; i < l->count; i++) l->ops[i].ragged = c->experts > 0;
+    for (int i = first; i < l->count; i++) l->ops[i].ragged = c->experts > 0;
+    if (dense > 0)
+        linear(l, p, up, dense, t, MODEL_WIDTH, MODEL_DENSE_UP), linear(l, p, down, dense, t, MODEL_DENSE, MODEL_WIDTH);
     attention(l, p, false, each);
     attention(l, p, true, each);
-    if (!c->lacks_head) head(l, p, micro);
+    if (!c->lacks_head) head(l, p, micro * (double)(1 + c->predicted));
     plan_ledger_passes(l, p, params);
     const int64_t owned = plan_owned(&p->request.layout, params);
     plan_ledger_pass(l, PLAN_PHASE_ZERO, "zero", "zero gradients", p->request.layout.zero < 2 ? 1 : micro,

@@ -78,7 +78,7 @@ static void mixture(struct page *p) {
     const struct cost_job *j = p->job;
     const struct cost_group all = cost_group_expert(j, &p->links), data = cost_group_expert_data(j, &p->links);
     const int ep = plan_layout_expert_ranks(&j->layout);
-    const double k = (double)j->model.active, rows = cost_job_routed_rows(j);
+    const double k = (double)j->model.active, rows = k * cost_job_routed_tokens(j);
     if (j->model.experts == 0) return;
     term(p, COST_TERM_experts,
          "micro-batches x layers / PP x matmuls of E / EP experts in one launch, t k EP / E rows each; computed as "

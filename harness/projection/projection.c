@@ -113,7 +113,6 @@ static void label(const struct fit_result *fitted, const char *unlike, struct pr
     p->why = unlike;
     if (!unlike && p->job.layout.schedule != PLAN_1F1B && p->job.layout.pp > 1)
         unlike = p->why = "no run with this pipeline schedule was fitted";
-    if (!unlike && p->job.model.experts > 0) unlike = p->why = "no run of a mixture of experts was fitted";
     if (!unlike && p->job.traits.fp32) unlike = p->why = "no run in 32-bit precision was fitted";
     if (m->announced || m->hypothetical) {
         p->label = COST_PROMISED;
@@ -123,8 +122,8 @@ static void label(const struct fit_result *fitted, const char *unlike, struct pr
     } else if (!unlike) {
         double low, high;
         p->why = fit_interval(&fitted->intervals, &p->job, 1, &low, &high)
-                     ? "larger than any fitted run with this accelerator, framework and network"
-                     : "no run with this accelerator, framework and network was fitted";
+                     ? "larger than any fitted run with this accelerator, framework, network and kind"
+                     : "no run with this accelerator, framework, network and kind was fitted";
     }
 }
 

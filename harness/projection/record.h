@@ -4,7 +4,7 @@
 #ifndef TOISE_PROJECTION_RECORD_H
 #define TOISE_PROJECTION_RECORD_H
 
-#include "costmodel/straggler.h"
+#include "costmodel/stages.h"
 #include "projection/cost.h"
 #include "records/set.h"
 

@@ -17,7 +17,7 @@
 static const struct cost_ablation whole;
 
 bool study_validate_due(const struct fit_run *run) {
-    return run->complete && (run->tier == 1 || run->tier == 2);
+    return fit_run_due(run);
 }
 
 /* Whether an earlier row is unused for the same reason. */
@@ -98,7 +98,7 @@ int study_validate_read(struct study_validate *v, const char *table, const char 
 
 /* Times of a row predicted without its tenth and without its source, by the model and by the baseline. */
 struct left_out {
-    double *fold, *source, *naive_fold, *naive_source;
+    double *fold, *source, *naive_fold, *naive_source, *device, *later;
 };
 
 static int leave_out(struct study_validate *v, const struct study_validate_watch *watch, struct left_out *t,
@@ -108,6 +108,9 @@ static int leave_out(struct study_validate *v, const struct study_validate_watch
     int code = fit_leave_out(&v->runs, v->rows, FIT_SPLIT_TENTH, &whole, start, t->fold, e);
     watch->phase(watch->context, "fits without each source");
     if (!code) code = fit_leave_out(&v->runs, v->rows, FIT_SPLIT_SOURCE, &whole, start, t->source, e);
+    watch->phase(watch->context, "fits without each accelerator");
+    if (!code) code = fit_leave_out(&v->runs, v->rows, FIT_SPLIT_DEVICE, &whole, start, t->device, e);
+    if (!code) code = fit_leave_out(&v->runs, v->rows, FIT_SPLIT_LATER, &whole, start, t->later, e);
     if (!code) code = fit_naive(&v->runs, v->rows, FIT_SPLIT_TENTH, t->naive_fold, e);
     if (!code) code = fit_naive(&v->runs, v->rows, FIT_SPLIT_SOURCE, t->naive_source, e);
     return code;
@@ -117,6 +120,12 @@ static int predict_left_out(struct study_validate *v, const struct left_out *t, 
     int code = make(v, STUDY_BY_TENTHS, e);
     if (!code) code = make(v, STUDY_BY_SOURCES, e);
     if (!code) code = make(v, STUDY_BY_RATE, e);
+    if (!code) code = make(v, STUDY_BY_DEVICES, e);
+    if (!code) code = make(v, STUDY_BY_LATER, e);
+    for (int i = 0; i < v->runs.count && !code; i++) {
+        v->by[STUDY_BY_DEVICES][i] = (struct fit_prediction){t->device[i], NAN, NAN};
+        v->by[STUDY_BY_LATER][i] = (struct fit_prediction){t->later[i], NAN, NAN};
+    }
     if (!code)
         code =
             fit_leave_out_intervals(&v->runs, v->rows, FIT_SPLIT_TENTH, t->fold, t->source, v->by[STUDY_BY_TENTHS], e);
@@ -135,9 +144,9 @@ int study_validate_fit(struct study_validate *v, const char *table, const struct
     int code = open(v, table, e);
     if (code) return code;
     const size_t n = (size_t)v->runs.count;
-    double *room = malloc(4 * n * sizeof *room);
+    double *room = malloc(6 * n * sizeof *room);
     if (!room) return base_fail(e, BASE_BROKEN, "out of memory for %zu rows", n);
-    struct left_out t = {room, room + n, room + 2 * n, room + 3 * n};
+    struct left_out t = {room, room + n, room + 2 * n, room + 3 * n, room + 4 * n, room + 5 * n};
     watch->phase(watch->context, "the fit");
     v->fit = true;
     code = cost_parameters_prior(&p, e);

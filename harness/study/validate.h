@@ -14,6 +14,8 @@ enum study_validate_by {
     STUDY_BY_PARAMETERS, /* the file's parameters, or those just fitted; in-sample for their own runs */
     STUDY_BY_TENTHS,     /* fitted without the run's fold (10-fold cross-validation) */
     STUDY_BY_SOURCES,    /* fitted without the run's source */
+    STUDY_BY_DEVICES,    /* fitted without any run on its accelerator */
+    STUDY_BY_LATER,      /* of software of 2026-04 on, fitted without all such runs */
     STUDY_BY_RATE,       /* a single rate per type of accelerator: the file's, or fitted without the run's source */
     STUDY_BYS
 };

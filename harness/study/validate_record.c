@@ -12,7 +12,7 @@
 enum { SWEEPS = 256 };
 
 static const char *by_name(enum study_validate_by by) {
-    static const char *const names[STUDY_BYS] = {"parameters", "tenths", "sources", "rate"};
+    static const char *const names[STUDY_BYS] = {"parameters", "tenths", "sources", "devices", "later", "rate"};
     return names[by];
 }
 
@@ -21,14 +21,19 @@ static enum study_validate_by decisive(const struct study_validate *v) {
     return v->fit ? STUDY_BY_SOURCES : STUDY_BY_PARAMETERS;
 }
 
+/* Rows that are scored together: of all these that are given. */
 struct group {
-    int tier;           /* 0: both */
-    const char *source; /* NULL: all */
+    int tier;                         /* 0: any */
+    int kind;                         /* enum cost_kind; COST_KINDS: any */
+    const char *source, *accelerator; /* NULL: any */
 };
+static const struct group all = {.kind = COST_KINDS};
 
 static bool takes(const struct fit_run *run, const void *context) {
     const struct group *g = context;
-    return (g->tier == 0 || run->tier == g->tier) && (!g->source || !strcmp(run->source, g->source));
+    return (g->tier == 0 || run->tier == g->tier) && (!g->source || !strcmp(run->source, g->source)) &&
+           (g->kind == COST_KINDS || (run->accelerator && (int)cost_job_kind(&run->job) == g->kind)) &&
+           (!g->accelerator || (run->accelerator && !strcmp(run->accelerator, g->accelerator)));
 }
 
 static struct fit_score score_of(const struct study_validate *v, enum study_validate_by by, struct group g) {
@@ -46,7 +51,7 @@ static json_t *score_json(const struct fit_score *s) {
 }
 
 json_t *study_validate_score(const struct study_validate *v, enum study_validate_by by, int tier, const char *source) {
-    const struct fit_score s = score_of(v, by, (struct group){tier, source});
+    const struct fit_score s = score_of(v, by, (struct group){.tier = tier, .source = source, .kind = COST_KINDS});
     return score_json(&s);
 }
 
@@ -56,6 +61,8 @@ static void add_scores(const struct study_validate *v, struct group g, json_t *l
     int n = 0;
     if (g.tier) record_set_integer(o, "tier", g.tier);
     if (g.source) record_set(o, "source", json_string(g.source));
+    if (g.kind < COST_KINDS) record_set(o, "kind", json_string(cost_kind_name((enum cost_kind)g.kind)));
+    if (g.accelerator) record_set(o, "accelerator", json_string(g.accelerator));
     for (int by = 0; by < STUDY_BYS; by++) {
         if (!v->by[by]) continue;
         const struct fit_score s = score_of(v, (enum study_validate_by)by, g);
@@ -70,19 +77,32 @@ static void add_scores(const struct study_validate *v, struct group g, json_t *l
 
 json_t *study_validate_tiers(const struct study_validate *v) {
     json_t *list = json_array();
-    for (int tier = 1; tier <= 2; tier++) add_scores(v, (struct group){tier, NULL}, list);
-    add_scores(v, (struct group){0, NULL}, list);
+    for (int tier = 1; tier <= 2; tier++) add_scores(v, (struct group){.tier = tier, .kind = COST_KINDS}, list);
+    add_scores(v, all, list);
     return list;
+}
+
+/* Whether row i is the first that is used of its group. */
+static bool is_first(const struct study_validate *v, int i, struct group g) {
+    if (v->rows[i].weight == 0 || !takes(&v->runs.run[i], &g)) return false;
+    for (int j = 0; j < i; j++)
+        if (v->rows[j].weight > 0 && takes(&v->runs.run[j], &g)) return false;
+    return true;
 }
 
 static json_t *scores_json(const struct study_validate *v) {
     json_t *list = study_validate_tiers(v);
-    for (int tier = 1; tier <= 2; tier++)
+    for (int kind = 0; kind < COST_KINDS; kind++) {
+        add_scores(v, (struct group){.kind = kind}, list);
         for (int i = 0; i < v->runs.count; i++) {
-            const struct group g = {tier, v->runs.run[i].source};
-            bool first = takes(&v->runs.run[i], &g);
-            for (int j = 0; j < i && first; j++) first = !takes(&v->runs.run[j], &g);
-            if (first) add_scores(v, g, list);
+            const struct group g = {.kind = kind, .accelerator = v->runs.run[i].accelerator};
+            if (is_first(v, i, g)) add_scores(v, g, list);
+        }
+    }
+    for (int tier = 1; tier <= 3; tier++)
+        for (int i = 0; i < v->runs.count; i++) {
+            const struct group g = {.tier = tier, .source = v->runs.run[i].source, .kind = COST_KINDS};
+            if (is_first(v, i, g)) add_scores(v, g, list);
         }
     return list;
 }
@@ -100,13 +120,18 @@ static json_t *row_json(const struct study_validate *v, int i) {
             record_set(o, "why", json_string(fit_run_why(run)));
         return o;
     }
+    record_set(o, "kind", json_string(cost_kind_name(cost_job_kind(&run->job))));
+    record_set(o, "accelerator", json_string(run->accelerator));
     const double step_s = v->by[decisive(v)][i].step_s;
     record_set_number(o, "predicted_s", p->step_s);
     record_set_number(o, "predicted_s_low", p->low_s), record_set_number(o, "predicted_s_high", p->high_s);
     record_set_number(o, "published_s", run->measured_s);
     record_set_number(o, "error", p->step_s / run->measured_s - 1);
     record_set(o, "inside", json_boolean(p->low_s <= run->measured_s && run->measured_s <= p->high_s));
-    if (v->fit) record_set_number(o, "error_source_left_out", step_s / run->measured_s - 1);
+    if (v->fit) {
+        record_set_number(o, "error_source_left_out", step_s / run->measured_s - 1);
+        record_set_number(o, "error_device_left_out", v->by[STUDY_BY_DEVICES][i].step_s / run->measured_s - 1);
+    }
     record_set(o, "seen", json_boolean(fit_result_on(&v->fitted, run)));
     record_set(o, "label",
                json_string(!run->unlike && fit_interpolates(&v->fitted.intervals, &run->job) ? "interpolated"
@@ -146,7 +171,7 @@ static json_t *sweeps_json(const struct study_validate *v, enum study_validate_b
 }
 
 static json_t *summary_json(const struct study_validate *v) {
-    const struct fit_score s = score_of(v, decisive(v), (struct group){0, NULL});
+    const struct fit_score s = score_of(v, decisive(v), all);
     json_t *o = json_object();
     int due = 0, seen = 0;
     for (int i = 0; i < v->runs.count; i++) {
@@ -169,14 +194,14 @@ static bool missed(const struct study_validate *v, const struct study_validate_g
         used += v->rows[i].weight > 0;
     }
     for (int tier = 1; tier <= 2; tier++) {
-        const struct fit_score s = score_of(v, decisive(v), (struct group){tier, NULL});
+        const struct fit_score s = score_of(v, decisive(v), (struct group){.tier = tier, .kind = COST_KINDS});
         if (s.n > 0 && s.mean > g->mean)
             return snprintf(why, 256, "tier %d: mean error %.2f%%, above %g%%", tier, 100 * s.mean, 100 * g->mean) > 0;
         if (s.n > 0 && s.median > g->median)
             return snprintf(why, 256, "tier %d: median error %.2f%%, above %g%%", tier, 100 * s.median,
                             100 * g->median) > 0;
     }
-    const struct fit_score s = score_of(v, v->fit ? STUDY_BY_TENTHS : STUDY_BY_PARAMETERS, (struct group){0, NULL});
+    const struct fit_score s = score_of(v, v->fit ? STUDY_BY_TENTHS : STUDY_BY_PARAMETERS, all);
     if (s.coverage < g->coverage)
         return snprintf(why, 256, "coverage %.1f%%, below %g%%", 100 * s.coverage, 100 * g->coverage) > 0;
     if (due - used > g->unused * due)

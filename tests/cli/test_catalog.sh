@@ -104,7 +104,7 @@ says '^mine +1 +[0-9.]+ +0\.3 '
 accelerator "$(class hoper)"
 machine "$work/own.json" "$(class hoper)"
 cat >"$work/cases" <<END
-accelerators/x900.json: field "class" is "hoper"; known: ampere, volta, hopper, blackwell, xclass, other | --machine xanadu
+accelerators/x900.json: field "class" is "hoper"; known: ampere, volta, hopper, blackwell, cdna3, cdna4, xclass, other | --machine xanadu
 --set accelerator.class=hoper: unknown value; known: ampere, volta | --machine eos --set accelerator.class=hoper
 END
 refused_lines "$work/cases"

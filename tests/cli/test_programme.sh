@@ -12,7 +12,7 @@ for machine in jean-zay-a100 jean-zay-h100 alice-recoque cluster mistral-bruyere
     for model in bloom-176b mistral-7b mixtral-8x7b; do says "^$machine +[19] +$model +[0-9]+ "; done
 done
 says '^cluster +mistral-7b +announced: the machine is hypothetical$'
-says '^jean-zay-h100 +mixtral-8x7b +extrapolated: no run of a mixture of experts was fitted$'
+says '^jean-zay-h100 +mixtral-8x7b +interpolated$'
 says 'MWh: accelerators -, nodes -, facility -; EUR -$'
 says '^ai-clusters +360.0 M EUR +2024-05 +published'
 hours=$(sed -n 's/^jean-zay-a100 *bloom-176b *interpolated; \([0-9]*\) accelerator-hours, published 1082990$/\1/p' "$work/out")

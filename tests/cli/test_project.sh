@@ -63,7 +63,7 @@ moe=(--model mixtral-8x7b --machine jean-zay-h100 --accelerators 128)
 run 0 "${moe[@]}" --ep 8 --explain --tokens 1e12
 says '46,702,792,704 parameters, 12,879,925,248 of them active \(2 of 8 experts\)'
 says '^layout .* EP 8 '
-says '^label +extrapolated: no run of a mixture of experts was fitted'
+says '^label +interpolated'
 for term in experts router all_to_all 'of data_parallel'; do says "^$term +[0-9]"; done
 run 0 "${moe[@]}" --ep 8 --tp 1 --pp 4 --mbs 1 --json
 grep -q '"ep":8' "$work/out" || fail 'the record lacks its expert parallel ranks'
@@ -75,9 +75,11 @@ grep -q '"ep":1,' "$work/out" || fail 'expert parallel ranks that nobody asked f
 run 0 "${moe[@]}" --search
 says 'layouts priced'
 says '^ .* TP [0-9].* EP [248] '
-# The release notes of Megatron-Core 0.9: 468 TFLOP/s on H100 nodes, in its reference layout for 64 of them.
+# The release notes of Megatron-Core 0.9: 468 TFLOP/s on H100 nodes, in its reference layout for 64 of them. It is inside
+# the interval: 2.90 s a step.
 run 0 --model mixtral-8x7b --machine eos --accelerators 64 --seq 4096 --gbs 256 --mbs 1 --tp 1 --pp 4 --vp 8 --cp 1 --ep 8 --json
-within tflop_per_s_per_accelerator_square 421 515
+within step_s_low 2 2.9
+within step_s_high 2.9 6
 
 run 0 --model llama-3-8b --machine cluster --set nodes=16,node.rail_bytes_per_s=25e9
 says 'on 128 of cluster'

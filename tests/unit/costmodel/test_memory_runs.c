@@ -52,8 +52,8 @@ static double capacity(const char *accelerator) {
     static const struct {
         const char *prefix;
         double bytes;
-    } sold[] = {{"A100", 80e9},   {"H100", 80e9},   {"H800", 80e9}, {"H200", 141e9},
-                {"GB300", 288e9}, {"GB200", 186e9}, {"B200", 180e9}};
+    } sold[] = {{"A100", 80e9},   {"H100", 80e9},   {"H800", 80e9},  {"H200", 141e9},
+                {"GB300", 288e9}, {"GB200", 186e9}, {"B200", 180e9}, {"MI325X", 256e9}};
     const char *gb = strstr(accelerator, "GB");
     for (const char *at = gb; at && at > accelerator && isdigit(at[-1]); at--)
         if (at - 1 == accelerator || !isdigit(at[-2])) return atof(at - 1) * (1 << 30);

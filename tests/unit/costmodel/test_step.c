@@ -22,8 +22,7 @@ static struct cost_step price(int i, const struct cost_ablation *ablation) {
     const struct cost_job job = published_job(&published_jobs[i]);
     struct cost_parameters p;
     struct cost_step s;
-    assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
-    for (int k = 0; k < cost_parameters_count(&p); k++) p.value[k] = published_parameters[k];
+    published_parameters_fill(&p);
     cost_step(&job, &p, ablation, &s);
     return s;
 }

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "costmodel/straggler.h"
+#include "costmodel/stages.h"
 
 /* Each stage has one layer and `dp` ranks. Nodes have `node` accelerators. `rest` seconds are added once a step. */
 static struct cost_straggler slow(int pp, int dp, double node, int64_t micro_batches, double rest, double slower) {

@@ -49,7 +49,7 @@ static void test_classes(void **state) {
     assert_int_equal(fit_interval(&t, &second, 1, &low, &high), 1);
     assert_true(near(low, exp(-0.9)));
     assert_int_equal(fit_interval(&t, &other, 1, &low, &high), 0);
-    assert_true(near(low, exp(-0.2)) && near(high, exp(-0.2)));
+    assert_true(near(low, exp(-0.9)) && near(high, exp(0.5))); /* never more certain than what was fitted */
 }
 
 /* Twice the largest run's accelerators: both sides a quarter wider in the logarithm. */
@@ -70,6 +70,28 @@ static void test_beyond(void **state) {
     assert_false(fit_interpolates(&t, &other));
 }
 
+/* Eight runs of experts at -0.4, without their sources at -0.6, and eight dense ones at 0.1. A kind without runs takes
+ * the widest. */
+static void test_kinds(void **state) {
+    (void)state;
+    struct cost_job dense = {.platform.class = &ampere}, experts = dense, low_precision = dense;
+    struct fit_residual r[16];
+    struct fit_intervals t;
+    struct base_error e = {0};
+    double low, high;
+    experts.model.experts = 8, low_precision.traits.precision = COST_FP8;
+    for (int i = 0; i < 16; i++)
+        r[i] = i < 8 ? (struct fit_residual){&experts, -0.4, -0.6} : (struct fit_residual){&dense, 0.1, 0.1};
+    assert_int_equal(fit_intervals_fill(r, 16, &t, &e), BASE_OK);
+    assert_int_equal(fit_interval(&t, &experts, 1, &low, &high), 8);
+    assert_true(near(low, exp(0.4)) && near(high, exp(0.4)));
+    experts.platform.class = &hopper;
+    assert_int_equal(fit_interval(&t, &experts, 1, &low, &high), 0);
+    assert_true(near(low, exp(0.4)) && near(high, exp(0.6)));
+    assert_int_equal(fit_interval(&t, &low_precision, 1, &low, &high), 0);
+    assert_true(near(low, exp(-0.1)) && near(high, exp(0.6)));
+}
+
 static void test_none(void **state) {
     (void)state;
     const struct cost_job job = {0};
@@ -83,6 +105,7 @@ static void test_none(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_quantile), cmocka_unit_test(test_classes),
-                                       cmocka_unit_test(test_beyond), cmocka_unit_test(test_none)};
+                                       cmocka_unit_test(test_kinds), cmocka_unit_test(test_beyond),
+                                       cmocka_unit_test(test_none)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

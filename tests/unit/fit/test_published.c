@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The table of published runs as jobs: how many there are and why others are not; runs against literals; refusals. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 
 #include "fit/published.h"
+#include "plan/ledger.h"
 #include "unit/support/published_jobs.h"
 
 #define TABLE "harness/catalog/runs/published.csv"
@@ -29,20 +31,23 @@ static void test_counts(void **state) {
     (void)state;
     struct fit_runs runs;
     struct base_error e = {0};
-    int used[3] = {0}, unused = 0;
+    int used[COST_KINDS] = {0}, unused = 0;
     if (fit_runs_read(TABLE, &runs, &e)) fail_msg("%s", e.text);
     for (int i = 0; i < runs.count; i++) {
         const struct fit_run *run = &runs.run[i];
-        if (!run->complete || run->tier < 1 || run->tier > 2) continue;
+        if (!fit_run_due(run)) continue;
         if (run->why)
             unused++;
         else
-            used[run->tier]++;
+            used[cost_job_kind(&run->job)]++;
     }
-    assert_int_equal(runs.count, 1092);
-    assert_int_equal(used[1], 187);
-    assert_int_equal(used[2], 447);
-    assert_int_equal(unused, 12);
+    assert_int_equal(runs.count, 1446);
+    assert_int_equal(used[COST_DENSE_16], 637);
+    assert_int_equal(used[COST_EXPERTS_16], 28);
+    assert_int_equal(used[COST_DENSE_8], 158);
+    assert_int_equal(used[COST_EXPERTS_8], 75);
+    assert_int_equal(used[COST_4], 26);
+    assert_int_equal(unused, 31); /* 16 have state-space layers */
     fit_runs_free(&runs);
 }
 
@@ -53,8 +58,7 @@ static void test_jobs(void **state) {
     struct base_error e = {0};
     struct cost_parameters p;
     struct cost_step s;
-    assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
-    for (int k = 0; k < cost_parameters_count(&p); k++) p.value[k] = published_parameters[k];
+    published_parameters_fill(&p);
     if (fit_runs_read(TABLE, &runs, &e)) fail_msg("%s", e.text);
     for (size_t i = 0; i < sizeof published_jobs / sizeof *published_jobs; i++) {
         const struct published_job *row = &published_jobs[i];
@@ -67,6 +71,42 @@ static void test_jobs(void **state) {
     assert_true(find(&runs, "kort-005")->measured_s == 49.05);
     assert_non_null(strstr(find(&runs, "bs-104b-012")->why, "doubts"));
     assert_non_null(strstr(find(&runs, "cpu-001")->why, "data sheet"));
+    fit_runs_free(&runs);
+}
+
+/* GFLOP a token that Megatron-Bridge's tables divide by, as their tokens/s and TFLOP/s show. */
+static void test_flop(void **state) {
+    (void)state;
+    static const struct {
+        const char *id;
+        double gigaflop;
+    } rows[] = {{"mb-253", 51.49},  {"mb-074", 449.21}, {"mb-083", 2524.34},
+                {"mb-105", 147.99}, {"mb-097", 23.01},  {"mb-088", 259.96}};
+    struct fit_runs runs;
+    struct base_error e = {0};
+    if (fit_runs_read(TABLE, &runs, &e)) fail_msg("%s", e.text);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct cost_job *job = &find(&runs, rows[i].id)->job;
+        const double tokens = (double)(job->batch.seq * job->batch.global_batch);
+        const double one = plan_flop_count(&job->model, &job->batch, PLAN_RECOMPUTE_NONE).model / tokens / 1e9;
+        if (fabs(one / rows[i].gigaflop - 1) > 0.004) fail_msg("%s: %g, not %g", rows[i].id, one, rows[i].gigaflop);
+    }
+    fit_runs_free(&runs);
+}
+
+/* A run that stands in the table twice counts as the newer row; a patch is of its release. */
+static void test_releases(void **state) {
+    (void)state;
+    struct fit_runs runs;
+    struct base_error e = {0};
+    if (fit_runs_read(TABLE, &runs, &e)) fail_msg("%s", e.text);
+    assert_non_null(strstr(find(&runs, "mbridge-001")->why, "the same run as mb-033"));
+    assert_false(fit_run_due(find(&runs, "mbridge-001")));
+    assert_string_equal(find(&runs, "mb-083")->cluster, find(&runs, "mb-129")->cluster); /* 26.04.01 and 26.04 */
+    assert_string_not_equal(find(&runs, "mb-083")->cluster, find(&runs, "mb-173")->cluster);
+    assert_string_equal(find(&runs, "mb-083")->accelerator, "gb300");
+    assert_true(find(&runs, "mb-083")->job.platform.domain == 64);                      /* NVL72 */
+    assert_true(find(&runs, "mlperf5-014")->job.platform.node_bytes_per_s == 8 * 50e9); /* not its storage's */
     fit_runs_free(&runs);
 }
 
@@ -140,7 +180,15 @@ static void test_why(void **state) {
     unused(HEAD "\nx,A100,8\n", "3 fields, but the header has 13");
     unused(HEAD ",tier\nx,A100,16,24,2048,16,1024,8,8,1,1,,1.5,3\n", "n_accelerators 16");
     unused(HEAD ",tier\nx,A100,16,24,2048,16,1024,8,8,1,1,,1.5,never\n", "");
-    unused(HEAD ",precision\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,fp8\n", "below 16 bits");
+    unused(HEAD ",precision\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,fp8\n", "");
+    unused(HEAD ",precision\nx,A100,8,24,2048,16,1024,8,8,1,1,,1.5,fp8\n", "data sheet has no fp8");
+    unused(HEAD ",precision\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,int8\n", "precision \"int8\" is unknown");
+    unused(HEAD ",kind\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,moe-bf16\n", "make it dense-bf16");
+    unused(HEAD ",attention\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,hybrid\n", "state-space layers");
+    unused(HEAD ",experts\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,8\n", "experts_per_token is blank");
+    unused(HEAD ",experts,experts_per_token,ep\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,8,2,3\n", "ep 3 does not divide");
+    unused(HEAD ",experts,experts_per_token,ep\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,64,2,16\n",
+           "ep 16 x etp 1 does not divide the 8 ranks");
     unused(HEAD ",precision\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,half\n", "precision \"half\" is unknown");
     unused(HEAD ",ep\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,8\n", "experts");
     unused(HEAD "\nx,H100-PCIe,8,24,2048,16,1024,8,8,1,1,,1.5\n", "PCIe");
@@ -340,6 +388,8 @@ static void test_own_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts),
                                        cmocka_unit_test(test_jobs),
+                                       cmocka_unit_test(test_flop),
+                                       cmocka_unit_test(test_releases),
                                        cmocka_unit_test(test_refused),
                                        cmocka_unit_test(test_own_table),
                                        cmocka_unit_test(test_why),

@@ -123,7 +123,7 @@ static void device_class(void **state) {
     assert_string_equal(machine_class(&machine)->how, "of the accelerator that it is like");
     assert_int_equal(machine_class(&machine)->status, MACHINE_ASSUMED);
     assert_int_equal(machine_set(&machine, "accelerator.class", "hoper", &e), BASE_USAGE);
-    assert_non_null(strstr(e.text, "known: ampere, volta, hopper, blackwell, other"));
+    assert_non_null(strstr(e.text, "known: ampere, volta, hopper, blackwell, cdna3, cdna4, other"));
 }
 
 static void wrong_changes(void **state) {

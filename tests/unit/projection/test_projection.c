@@ -85,13 +85,10 @@ static void simulated(void **state) {
     static const struct {
         int pp, vp, schedule;
         int64_t micro_batch, global_batch;
-    } rows[] = {{12, 1, PLAN_1F1B, 2, 2048},
-                {12, 1, PLAN_ZERO_BUBBLE, 2, 2048},
+    } rows[] = {{12, 1, PLAN_1F1B, 2, 2048},      {12, 1, PLAN_ZERO_BUBBLE, 2, 2048},
                 {12, 1, PLAN_ZERO_BUBBLE, 2, 64}, /* fewer micro-batches than stages: four, and one */
-                {12, 1, PLAN_ZERO_BUBBLE, 2, 16},
-                {12, 1, PLAN_GPIPE, 2, 2048},
-                {6, 1, PLAN_1F1B, 1, 2048},
-                {3, 1, PLAN_1F1B, 1, 2048},
+                {12, 1, PLAN_ZERO_BUBBLE, 2, 16}, {12, 1, PLAN_GPIPE, 2, 2048},
+                {6, 1, PLAN_1F1B, 1, 2048},       {3, 1, PLAN_1F1B, 1, 2048},
                 {24, 1, PLAN_1F1B, 4, 2048}};
     struct machine m = projections_machine("jean-zay-a100");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -6,6 +6,9 @@
 #ifndef TOISE_TESTS_PUBLISHED_JOBS_H
 #define TOISE_TESTS_PUBLISHED_JOBS_H
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "costmodel/step.h"
 
 enum { PUBLISHED_TERMS = 8 };
@@ -16,16 +19,51 @@ struct published_job {
     double expected[PUBLISHED_TERMS];
 };
 
-/* The parameters of the list, then those that device classes add, in order. */
-enum { PUBLISHED_PRIORS = 12 };
-static const double published_parameters[COST_PARAMETERS + PUBLISHED_PRIORS] = {
-    156.96046268587884, 0.9265069555847308, 0.6941867225813453, 0.8333485261902318, 1.0458979065473482,
-    1.4900483816590278, 4.952158756322338, 0.002450689090265067, 1.2722436719836172e-05, 0.2383696531238763,
-    0.5511491341217543, 0.5526333107938487, 28103177084.420815, 0.5219604683783193, 0.0232997966421726,
-    /* 4 of Ampere, 4 of Volta, 3 of Hopper, 1 of Blackwell */
-    0.8154286646416214, 0.3434547769713682, 11403645089.38461, 4514504916.306774, 0.7504722321541294,
-    18874069235.458393, 12412576090.870508, 5940780365.123149, 0.7036762366447047, 0.47770269662462955,
-    0.19496672533542647, 0.5562782490848885};
+/* The other implementation's parameters. It knows neither experts nor precisions below 16 bits, nor power. */
+static const struct {
+    const char *name;
+    double value;
+} published_parameters[] = {
+    {"k0", 156.96046268587884},
+    {"align", 0.9265069555847308},
+    {"tc8", 0.6941867225813453},
+    {"memory", 0.8333485261902318},
+    {"pass_fused", 1.0458979065473482},
+    {"pass_eager", 1.4900483816590278},
+    {"pass_hf", 4.952158756322338},
+    {"blocking", 0.002450689090265067},
+    {"alpha", 1.2722436719836172e-05},
+    {"opa_spread", 0.2383696531238763},
+    {"infiniband", 0.5511491341217543},
+    {"roce", 0.5526333107938487},
+    {"zero3_cap", 28103177084.420815},
+    {"interference", 0.5219604683783193},
+    {"iteration", 0.0232997966421726},
+    {"power", 1e-12},
+    {"ampere.matmul_share", 0.8154286646416214},
+    {"ampere.flash_share", 0.3434547769713682},
+    {"ampere.omnipath_node_bytes_per_s", 11403645089.38461},
+    {"ampere.omnipath_group_bytes_per_s", 4514504916.306774},
+    {"volta.matmul_share", 0.7504722321541294},
+    {"volta.direct_bytes_per_s", 18874069235.458393},
+    {"volta.omnipath_node_bytes_per_s", 12412576090.870508},
+    {"volta.omnipath_group_bytes_per_s", 5940780365.123149},
+    {"hopper.matmul_share", 0.7036762366447047},
+    {"hopper.flash_share", 0.47770269662462955},
+    {"hopper.older_flash_share", 0.19496672533542647},
+    {"blackwell.matmul_share", 0.5562782490848885},
+};
+
+/* The priors, overruled by those. */
+static inline void published_parameters_fill(struct cost_parameters *p) {
+    if (cost_parameters_prior(p, NULL)) abort();
+    for (size_t k = 0; k < sizeof published_parameters / sizeof *published_parameters; k++) {
+        int i = 0;
+        while (strcmp(cost_parameters_info(p, i).name, published_parameters[k].name) != 0)
+            if (++i == cost_parameters_count(p)) abort();
+        p->value[i] = published_parameters[k].value;
+    }
+}
 
 /* 16-bit and FP32 peaks, TF32's share, units, achieved and nominal link rates. */
 #define SHEET(peak, fp32, tf32, unit_count, link, nominal)                                                             \
@@ -191,7 +229,8 @@ static const struct published_job published_jobs[] = {
                  .weight_bytes = 2,
                  .grad_bytes = 2},
       .platform = PLATFORM(H100, INFINIBAND, 3.35e+12, 8, 8, 4e+11)},
-     {9.29919, 8.28909, 0.420126, 0.0366396, 0.28862, 0.214929, 0, 0.026489}},
+     /* 0.12 s more than there, where the ring of keys stays in a node; TP 8 x CP 2 are two nodes of 8 */
+     {9.41522, 8.40471, 0.420126, 0.037164, 0.28862, 0.214804, 0, 0.026489}},
     {"dgxc-121",
      {.model = MODEL(96, 18432, 73728, 96, 8, 256000),
       .layout = LAYOUT(8, 8, 1, 2, 12, 1, true, SELECTIVE, 1),
@@ -279,6 +318,8 @@ static inline struct cost_job published_job(const struct published_job *row) {
         job.platform.class = machine_class_find(classes, row->job.platform.class->name);
     job.model.family = model_family_find(job.model.ffn == 4 * job.model.width ? "gpt2" : "llama");
     job.accelerators = plan_layout_world(&job.layout);
+    job.traits.gather_bytes = job.traits.weight_bytes;
+    job.traits.older_flash = job.traits.framework == COST_FSDP;
     job.platform.peak_flop_per_s = sheet->peak_flop_per_s;
     job.platform.fp32_flop_per_s = sheet->fp32_flop_per_s;
     job.platform.tf32_share = sheet->tf32_share;
