@@ -28,8 +28,8 @@ static const struct cli_option OPTIONS[] = {
     {.name = "TABLE.csv", .kind = CLI_WORD, .at = offsetof(struct flags, table),
      .help = "table of published runs; default the catalogue's"},
     {.name = "--fit", .kind = CLI_FLAG, .at = offsetof(struct flags, fit),
-     .help = "fit the parameters on these runs and write them; score each run also by fits without its source and "
-             "without its tenth of the runs"},
+     .help = "fit the parameters on these runs and write them; score each run also by fits without its source, its "
+             "accelerator, and its tenth of the runs"},
     {.name = "--parameters", .kind = CLI_TEXT, .at = offsetof(struct flags, parameters),
      .hint = "FILE", .help = "read parameters from FILE, or write them with --fit; default the catalogue's "
              "parameters.json"},

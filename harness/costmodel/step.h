@@ -6,7 +6,7 @@
  * It does not know published runs, MPI, or measurements that it will be compared with.
  * The parts: device.h prices compute, network.h messages, memory.h the memory. platform.h reads a machine's facts, and
  * search.h tries layouts. stages.h and schedule.h simulate the pipeline by events, also with a slow node.
- * Not priced: offload, uneven routing of experts, precisions below 16 bits. */
+ * Not priced: offload. */
 #ifndef TOISE_COSTMODEL_STEP_H
 #define TOISE_COSTMODEL_STEP_H
 
