@@ -56,8 +56,8 @@ refused() { # refused WORDS FLAGS...
 }
 refused 'take a power of two up to 64' --reproducible 3
 refused 'leave out one of them' --reproducible 4 --backend openblas
-refused 'leave out --cp' --reproducible 4 --world 2 --cp 2
-refused 'dense models' --reproducible 4 --model tiny-mixtral
+refused 'whole sequences, which --cp cuts' --reproducible 4 --world 2 --cp 2
+refused 'tiny-mixtral has experts' --reproducible 4 --model tiny-mixtral
 refused 'take --zero 1, or one micro-batch a rank: --mbs 4' --reproducible 4 --world 2 --zero 2 --mbs 1
 refused 'does not divide the 4 sequences of --gbs' --reproducible 8 --gbs 4
 exit $bad
