@@ -58,18 +58,15 @@ void cost_rates_fill(const struct cost_job *job, const struct cost_parameters *p
     const struct cost_platform *x = &job->platform;
     const double align = ablation->alignment ? 1 : p->value[COST_P_align], clock = clocks(x, p);
     const double memory = x->memory_bytes_per_s * p->value[COST_P_memory];
+    static const enum cost_parameter quantises[COST_PRECISIONS] = {
+        [COST_FP8] = COST_P_quantise, [COST_FP8_BLOCK] = COST_P_quantise_block, [COST_FP4] = COST_P_quantise_fp4};
     const enum cost_precision precision = job->traits.precision;
     *r = (struct cost_rates){
         .units = x->units,
         .matmul = x->peak_flop_per_s * (job->traits.fp32 ? x->tf32_share : 1) * matmul_share(x, p) * clock,
         .low = low_rate(job, p) * clock,
         .low_word = precision == COST_FP4 ? 0.5 : 1,
-        .quantise = precision == COST_16BIT ? 0
-                                            : QUANTISED *
-                                                  p->value[precision == COST_FP8         ? COST_P_quantise
-                                                           : precision == COST_FP8_BLOCK ? COST_P_quantise_block
-                                                                                         : COST_P_quantise_fp4] /
-                                                  memory,
+        .quantise = precision == COST_16BIT ? 0 : QUANTISED * p->value[quantises[precision]] / memory,
         .slow = ablation->alignment ? 0 : x->fp32_flop_per_s * p->value[COST_P_tc8],
         .flash = x->peak_flop_per_s * flash_share(job, p) * clock,
         .memory = memory,

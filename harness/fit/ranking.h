@@ -18,9 +18,9 @@ struct fit_sweep {
 };
 
 /* Finds the sweeps among the rows of weight > 0. A sweep has the same source, model, accelerators, precision, batch,
- * sequence and recomputation, and at least FIT_SWEEP_LEAST layouts (tp, pp, cp, ep, vp, dp, micro-batch, ZeRO) whose
- * times differ by at least 3%. Repeats of a layout count as their median. step_s: [runs->count]. Fills at most `most`,
- * in the order of the table. Returns how many there are; -1: out of memory. */
+ * sequence and recomputation. It has at least FIT_SWEEP_LEAST layouts (tp, pp, cp, ep, vp, dp, micro-batch, ZeRO), and
+ * their times differ by at least 3%. Repeats of a layout count as their median. step_s: [runs->count]. Fills at most
+ * `most`, in the order of the table. Returns how many there are; -1: out of memory. */
 int fit_sweeps(const struct fit_runs *runs, const struct fit_row *rows, const double *step_s, struct fit_sweep *sweeps,
                int most);
 

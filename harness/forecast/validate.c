@@ -104,6 +104,16 @@ static void tiers(FILE *out, const json_t *scores) {
           out);
 }
 
+/* A column for the mean error of each predictor that the group has. */
+static void mean_heads(FILE *out, const json_t *group) {
+    for (int k = 0; k < BYS; k++)
+        if (record_at(group, bys[k].key)) fprintf(out, " %10s", bys[k].head);
+}
+static void means(FILE *out, const json_t *group) {
+    for (int k = 0; k < BYS; k++)
+        if (record_at(group, bys[k].key)) percent(out, 10, "%.1f%%", record_real(record_at(group, bys[k].key), "mean"));
+}
+
 static void sources(FILE *out, const json_t *scores) {
     const json_t *g;
     size_t i;
@@ -113,14 +123,12 @@ static void sources(FILE *out, const json_t *scores) {
         if (!record_at(g, "source")) continue;
         if (first) {
             fprintf(out, "\n%-4s %-50.50s %4s", "tier", "mean error by source", "n");
-            for (int k = 0; k < BYS; k++)
-                if (record_at(g, bys[k].key)) fprintf(out, " %10s", bys[k].head);
+            mean_heads(out, g);
             fprintf(out, " %8s %8s %8s\n", "max", "bias", "coverage");
         }
         first = false;
         fprintf(out, "%-4lld %-50.50s %4lld", record_whole(g, "tier"), record_text(g, "source"), record_whole(p, "n"));
-        for (int k = 0; k < BYS; k++)
-            if (record_at(g, bys[k].key)) percent(out, 10, "%.1f%%", record_real(record_at(g, bys[k].key), "mean"));
+        means(out, g);
         percent(out, 8, "%.1f%%", record_real(p, "max")), percent(out, 8, "%+.1f%%", record_real(p, "bias"));
         percent(out, 8, "%.0f%%", record_real(p, "coverage"));
         fputc('\n', out);
@@ -137,16 +145,14 @@ static void kinds(FILE *out, const json_t *scores) {
         if (!record_at(g, "kind")) continue;
         if (first) {
             fprintf(out, "\n%-30s %4s", "mean error by kind, accelerator", "n");
-            for (int k = 0; k < BYS; k++)
-                if (record_at(g, bys[k].key)) fprintf(out, " %10s", bys[k].head);
+            mean_heads(out, g);
             fprintf(out, " %8s %8s %10s\n", "bias", "coverage", "half-width");
         }
         first = false;
         const char *accelerator = record_text(g, "accelerator");
         fprintf(out, "%s%-*s %4lld", *accelerator ? "  " : "", *accelerator ? 28 : 30,
                 *accelerator ? accelerator : record_text(g, "kind"), record_whole(p, "n"));
-        for (int k = 0; k < BYS; k++)
-            if (record_at(g, bys[k].key)) percent(out, 10, "%.1f%%", record_real(record_at(g, bys[k].key), "mean"));
+        means(out, g);
         percent(out, 8, "%+.1f%%", record_real(p, "bias")), percent(out, 8, "%.0f%%", record_real(p, "coverage"));
         percent(out, 10, "%.1f%%", record_real(p, "half_width"));
         fputc('\n', out);

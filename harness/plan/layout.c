@@ -53,10 +53,14 @@ static long long nearest_divisor(int64_t n, int64_t x) {
     return 1;
 }
 
+bool plan_layout_fills(const struct model_config *c, int64_t parts) {
+    return c->vocab > (c->vocab + parts - 1) / parts * (parts - 1);
+}
+
 /* Whether tensor parallel ranks can share this model, each with a part of everything that they split. */
 static bool suits(const struct model_config *c, int64_t tp) {
     return c->heads % tp == 0 && (c->kv_heads % tp == 0 || tp % c->kv_heads == 0) && c->ffn % tp == 0 &&
-           c->vocab > (c->vocab + tp - 1) / tp * (tp - 1);
+           plan_layout_fills(c, tp);
 }
 
 /* The number of ranks nearest to tp that suits; of two the smaller. One always does. */

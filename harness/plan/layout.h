@@ -71,6 +71,8 @@ int plan_layout_check_experts(const struct plan_layout *layout, const struct mod
                               struct base_error *e);
 int plan_layout_check_model(const struct plan_layout *layout, const struct plan_batch *batch,
                             const struct model_config *config, struct base_error *e);
+/* Whether each of so many parts of the vocabulary, alike but for the last, has words. */
+bool plan_layout_fills(const struct model_config *config, int64_t parts);
 /* The number of layers of virtual stage chunk * pp + device, of pp * vp. If they are not listed, surplus layers go to
  * stages before the last one, which has the head. */
 int64_t plan_layout_layers(const struct plan_layout *layout, int64_t layers, int stage);

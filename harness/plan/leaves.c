@@ -5,11 +5,6 @@
 
 #include <stdio.h>
 
-/* Whether each of so many parts of the vocabulary has words. */
-static bool fills(int64_t vocab, int parts) {
-    return vocab > (vocab + parts - 1) / parts * (parts - 1);
-}
-
 /* What leaves divide, so that each layout's sums are nodes of their tree. */
 static int check_leaves(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
@@ -31,9 +26,9 @@ static int check_leaves(const struct plan_request *r, struct base_error *e) {
                              divided[i].what, divided[i].given ? "a multiple of " : "",
                              divided[i].given ? leaves : n & -n);
     }
-    if (!fills(c->vocab, leaves)) {
+    if (!plan_layout_fills(c, leaves)) {
         int take = leaves / 2;
-        while (!fills(c->vocab, take)) take /= 2;
+        while (!plan_layout_fills(c, take)) take /= 2;
         return base_fail(e, BASE_USAGE, "--reproducible %d leaves parts of the vocabulary's %lld words empty; take %d",
                          leaves, (long long)c->vocab, take);
     }

@@ -16,10 +16,6 @@
 
 static const struct cost_ablation whole;
 
-bool study_validate_due(const struct fit_run *run) {
-    return fit_run_due(run);
-}
-
 /* Whether an earlier row is unused for the same reason. */
 static bool told_before(const struct fit_runs *r, int row, const char *why) {
     for (int i = 0; i < row; i++)

@@ -54,8 +54,6 @@ int study_validate_ablate(struct study_validate *v, const struct study_validate_
 /* Also call it after an error. */
 void study_validate_close(struct study_validate *v);
 
-/* Whether a row should be scored: it is complete and of tier 1 or 2. */
-bool study_validate_due(const struct fit_run *run);
 /* {n, mean, median, max, bias, coverage, half_width, interval_score} of the rows of a tier (0: all) and source (NULL:
  * all). */
 json_t *study_validate_score(const struct study_validate *v, enum study_validate_by by, int tier, const char *source);

@@ -116,8 +116,7 @@ static json_t *row_json(const struct study_validate *v, int i) {
     record_set_integer(o, "line", run->line), record_set_integer(o, "tier", run->tier);
     record_set(o, "usable", json_boolean(usable));
     if (!usable) {
-        record_set(o, "due", json_boolean(study_validate_due(run))),
-            record_set(o, "why", json_string(fit_run_why(run)));
+        record_set(o, "due", json_boolean(fit_run_due(run))), record_set(o, "why", json_string(fit_run_why(run)));
         return o;
     }
     record_set(o, "kind", json_string(cost_kind_name(cost_job_kind(&run->job))));
@@ -175,7 +174,7 @@ static json_t *summary_json(const struct study_validate *v) {
     json_t *o = json_object();
     int due = 0, seen = 0;
     for (int i = 0; i < v->runs.count; i++) {
-        due += study_validate_due(&v->runs.run[i]);
+        due += fit_run_due(&v->runs.run[i]);
         seen += v->rows[i].weight > 0 && fit_result_on(&v->fitted, &v->runs.run[i]);
     }
     record_set(o, "by", json_string(by_name(decisive(v))));
@@ -190,7 +189,7 @@ static json_t *summary_json(const struct study_validate *v) {
 static bool missed(const struct study_validate *v, const struct study_validate_goals *g, char why[256]) {
     int due = 0, used = 0;
     for (int i = 0; i < v->runs.count; i++) {
-        due += study_validate_due(&v->runs.run[i]);
+        due += fit_run_due(&v->runs.run[i]);
         used += v->rows[i].weight > 0;
     }
     for (int tier = 1; tier <= 2; tier++) {
